@@ -1,0 +1,179 @@
+"""客户：一人一档。主档是当日投影，历次变动与核实在信用档案里只追加；姓名另有二元切分索引供查找。"""
+
+from __future__ import annotations
+
+from django.db import models
+
+from sancha.kit.dated import DatedRecord
+from sancha.rulebook.vocabulary import CustomerKind, choices
+
+
+class IdKind(models.TextChoices):
+    """证件类别。"""
+
+    RESIDENT_ID = "RESIDENT_ID", "居民身份证"
+    TEMPORARY_ID = "TEMPORARY_ID", "临时居民身份证"
+    HMT_RESIDENCE = "HMT_RESIDENCE", "港澳台居民居住证"
+    HK_MACAU_PERMIT = "HK_MACAU_PERMIT", "港澳居民来往内地通行证"
+    TAIWAN_PERMIT = "TAIWAN_PERMIT", "台湾居民来往大陆通行证"
+    FOREIGN_PERMANENT = "FOREIGN_PERMANENT", "外国人永久居留身份证"
+    PASSPORT = "PASSPORT", "护照"
+    MILITARY = "MILITARY", "军人身份证件"
+    HOUSEHOLD_BOOK = "HOUSEHOLD_BOOK", "户口簿"
+    USCC = "USCC", "统一社会信用代码"
+    BUSINESS_LICENSE = "BUSINESS_LICENSE", "营业执照注册号"
+    OTHER = "OTHER", "其他证件"
+    ABSENT = "ABSENT", "无证件（家庭、小组）"
+
+
+class Gender(models.TextChoices):
+    """性别。"""
+
+    MALE = "MALE", "男"
+    FEMALE = "FEMALE", "女"
+
+
+class FactSource(models.TextChoices):
+    """事实的来源：自述、目睹、交叉核对、第三方（CUS-15）。"""
+
+    CLAIMED = "CLAIMED", "自述"
+    SEEN = "SEEN", "目睹"
+    CROSS_CHECKED = "CROSS_CHECKED", "交叉核对"
+    THIRD_PARTY = "THIRD_PARTY", "第三方"
+
+
+class Channel(models.TextChoices):
+    """联系方式。"""
+
+    MOBILE = "MOBILE", "手机"
+    PHONE = "PHONE", "固定电话"
+    WECHAT = "WECHAT", "微信"
+    QQ = "QQ", "QQ"
+    EMAIL = "EMAIL", "电子邮箱"
+    POSTAL_ADDRESS = "POSTAL_ADDRESS", "通信地址"
+
+
+class RelationKind(models.TextChoices):
+    """关系：甲是乙的什么人。"""
+
+    SPOUSE = "SPOUSE", "配偶"
+    PARENT = "PARENT", "父母"
+    CHILD = "CHILD", "子女"
+    SIBLING = "SIBLING", "兄弟姐妹"
+    OTHER_RELATIVE = "OTHER_RELATIVE", "其他亲属"
+    HOUSEHOLD_MEMBER = "HOUSEHOLD_MEMBER", "家庭成员"
+    GROUP_MEMBER = "GROUP_MEMBER", "联保小组成员"
+    GUARANTOR = "GUARANTOR", "保证人"
+    EMPLOYER = "EMPLOYER", "雇主"
+    PARTNER_IN_BUSINESS = "PARTNER_IN_BUSINESS", "合伙人"
+    SHAREHOLDER = "SHAREHOLDER", "股东"
+    LEGAL_REPRESENTATIVE = "LEGAL_REPRESENTATIVE", "法定代表人"
+    ACTUAL_CONTROLLER = "ACTUAL_CONTROLLER", "实际控制人"
+    CREDITOR = "CREDITOR", "债权人"
+
+
+class Party(models.Model):
+    """客户主档（当日投影）。``number`` 是 C 加 10 位数字，不复用。
+
+    ``identity_key`` 是证件的归一写法，唯一：同一个人换了证件类别（身份证、临时身份证）仍是同一档。
+    ``institution`` 管户机构；别的机构也与其往来时见 ``PartyPresence``。
+    """
+
+    number = models.CharField("客户号", max_length=11, unique=True)
+    kind = models.CharField("客户类别", max_length=20, choices=choices(CustomerKind))
+    name = models.CharField("名称", max_length=100)
+    id_kind = models.CharField("证件类别", max_length=20, choices=IdKind.choices)
+    id_number = models.CharField("证件号码", max_length=40, blank=True)
+    identity_key = models.CharField(max_length=60, null=True, unique=True)
+    gender = models.CharField("性别", max_length=6, choices=Gender.choices, blank=True)
+    birth = models.DateField("出生日期", null=True)
+    phone = models.CharField("电话", max_length=20, blank=True)
+    address = models.CharField("地址", max_length=200, blank=True)
+    industry_code = models.CharField("行业代码（GB/T 4754）", max_length=6, blank=True)
+    industry_name = models.CharField("行业名称", max_length=60, blank=True)
+    occupation = models.CharField("职业", max_length=60, blank=True)
+    officer = models.ForeignKey("access.Person", null=True, on_delete=models.PROTECT, related_name="+")
+    institution = models.ForeignKey("access.Institution", on_delete=models.PROTECT, related_name="+")
+    created_on = models.DateField("建档日")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["phone"], name="parties_phone"),
+            models.Index(fields=["officer", "id"], name="parties_officer"),
+            models.Index(fields=["institution", "id"], name="parties_institution"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.name}"
+
+
+class PartyBigram(models.Model):
+    """姓名二元切分：相邻两字与单字各一行，两库同一写法，两个字的名字也能直接命中索引。"""
+
+    party = models.ForeignKey(Party, on_delete=models.CASCADE, related_name="+", db_index=False)
+    gram = models.CharField(max_length=2)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["gram", "party"], name="parties_gram_party")]
+        indexes = [models.Index(fields=["party"], name="parties_gram_of")]
+
+
+class PartyPresence(models.Model):
+    """往来机构：管户机构之外，与该客户也有往来的机构，因而也能看到他。"""
+
+    party = models.ForeignKey(Party, on_delete=models.PROTECT, related_name="presences")
+    institution = models.ForeignKey("access.Institution", on_delete=models.PROTECT, related_name="+")
+    since = models.DateField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["party", "institution"], name="parties_presence_once")]
+
+
+class PartyContact(DatedRecord):
+    """联系方式：本人或他人（父母、雇主）的；换号是新记录。"""
+
+    party = models.ForeignKey(Party, on_delete=models.PROTECT, related_name="contacts")
+    channel = models.CharField(max_length=20, choices=Channel.choices)
+    value = models.CharField(max_length=200)
+    holder = models.CharField("谁的", max_length=60, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["channel", "value"], name="parties_contact_value")]
+
+
+class PartyRelation(DatedRecord):
+    """关系：``other`` 是 ``party`` 的什么人（``kind``）。结束关系是一条 ``valid_to`` 已填的新记录。"""
+
+    party = models.ForeignKey(Party, on_delete=models.PROTECT, related_name="relations")
+    other = models.ForeignKey(Party, on_delete=models.PROTECT, related_name="relations_of")
+    kind = models.CharField(max_length=24, choices=RelationKind.choices)
+    note = models.CharField(max_length=200, blank=True)
+
+
+class PartyFileEntry(models.Model):
+    """信用档案条目：一件事实，注明来源；只增不改，更正是新条目（``corrects``）。"""
+
+    party = models.ForeignKey(Party, on_delete=models.PROTECT, related_name="entries")
+    topic = models.CharField(max_length=60)
+    content = models.JSONField()
+    source = models.CharField(max_length=16, choices=FactSource.choices)
+    note = models.CharField(max_length=500, blank=True)
+    corrects = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
+    booked_on = models.DateField()
+    recorded_at = models.DateTimeField()
+    recorded_by_id = models.BigIntegerField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["party", "topic", "id"], name="parties_entry_topic")]
+
+
+class PartyReveal(models.Model):
+    """查看明文的记录：谁、何时、看了谁的哪几栏、为什么。"""
+
+    party = models.ForeignKey(Party, on_delete=models.PROTECT, related_name="+")
+    person_id = models.BigIntegerField(null=True)
+    fields = models.JSONField()
+    reason = models.CharField(max_length=200)
+    on_day = models.DateField()
+    recorded_at = models.DateTimeField()

@@ -1,0 +1,122 @@
+"""健康检查（不必认证）与监控指标。"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse
+from ninja import Router
+
+from sancha import __version__
+from sancha.apps.businessday import queries as businessday
+from sancha.apps.servicing import queries as servicing
+from sancha.apps.work import queries as work
+from sancha.dayclose import engine, invariants
+from sancha.interfaces.api.endpoints import ask, caller_of, open_to_all
+from sancha.interfaces.api.problems import problem
+from sancha.interfaces.api.shapes import present, record
+from sancha.kit import audit, outbox
+from sancha.kit.actor import Actor
+from sancha.kit.clock import calendar_today
+
+router = Router(tags=["系统"])
+
+GroupReply = record("GroupHealth", {"code": str, "business_date": date, "age_days": int}, "一个营业日组。")
+HealthReply = record(
+    "Health", {"ok": bool, "version": str, "database": str, "groups": list[GroupReply]}, "系统是否在工作。"  # type: ignore[valid-type]
+)  # fmt: skip
+
+
+@open_to_all
+def health(request: HttpRequest) -> Any:
+    """数据库连得上没有、各营业日组的营业日落后自然日几天。不必认证，不含业务数据；连不上时返回 503。"""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            cursor.fetchone()
+        groups = businessday.groups()
+    except DatabaseError:
+        return problem(503, "DATABASE_UNREACHABLE", "数据库连不上。", fix="请检查数据库服务与磁盘空间。")
+    today = calendar_today()
+    return present(
+        {
+            "ok": True,
+            "version": __version__,
+            "database": connection.vendor,
+            "groups": [
+                {
+                    "code": group.code,
+                    "business_date": group.business_date,
+                    "age_days": (today - group.business_date).days,
+                }
+                for group in groups
+            ],
+        }
+    )
+
+
+router.add_api_operation(
+    "/health", ["GET"], health, auth=None, response={200: HealthReply}, summary="健康检查", description=health.__doc__
+)
+
+
+@ask(router, "/metrics", "dayclose.view", "监控指标", reply=str)
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus 文本格式：营业日、日终、不变式、借据合计（整数分）、待办、审计封存与发件箱。只含调用者机构所见。"""
+    caller = caller_of(request)
+    lines: list[str] = []
+    for name, text, samples in _gauges(caller.actor, caller.business_date):
+        lines += [f"# HELP sancha_{name} {text}", f"# TYPE sancha_{name} gauge"]
+        lines += [f"sancha_{name}{_labels(labels)} {value}" for labels, value in samples]
+    return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+Sample = tuple[dict[str, str], int | float]
+
+
+def _labels(labels: dict[str, str]) -> str:
+    if not labels:
+        return ""
+    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items()) + "}"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+
+
+def _gauges(actor: Actor, today: date) -> list[tuple[str, str, list[Sample]]]:
+    place = businessday.partition_of(institution_id=actor.institution_id or 0)
+    group = next(item for item in businessday.groups() if item.id == place.group_id)
+    label = {"group": group.code}
+    runs = engine.status(group_id=group.id, limit=1)
+    totals = servicing.loan_totals(actor=actor, where=servicing.LoanFilter(), today=today)
+    counts = work.workbench_counts(actor, on=today, all_posts=True)
+    return [
+        ("business_date_age_days", "自然日减营业日", [(label, (calendar_today() - group.business_date).days)]),
+        (
+            "dayclose_last_stopped", "最近一次日终是否停住（1 停住）",
+            [(label, int(run["status"] == "STOPPED")) for run in runs],
+        ),
+        (
+            "dayclose_last_seconds", "最近一次日终各步用时合计",
+            [(label, sum(step["milliseconds"] for step in run["steps"]) / 1000) for run in runs],
+        ),
+        (
+            "invariant_ok", "不变式最近一次的结果（1 绿 0 红）",
+            [(label | {"code": row.code}, int(row.ok)) for row in invariants.latest(group_id=group.id)],
+        ),
+        *(
+            (f"loans_{name}", text, [(label, totals[name])])
+            for name, text in (
+                ("count", "借据笔数"), ("balance_fen", "本金余额（分）"), ("overdue_principal_fen", "逾期本金（分）"),
+                ("interest_due_fen", "欠息（分）"), ("charges_due_fen", "罚息、复利、费用（分）"),
+            )
+        ),
+        ("tasks_open", "待办任务", [(label | {"kind": item.kind}, item.open) for item in counts]),
+        ("tasks_overdue", "逾期未办任务", [(label | {"kind": item.kind}, item.overdue) for item in counts]),
+        ("empty_desks", "有待办而无人可办的岗位", [(label, len(work.empty_desks(on=today)))]),
+        ("audit_unsealed", "尚未封存的审计事件", [({}, audit.pending_count())]),
+        ("outbox_stuck", "停投的消息", [({}, len(outbox.stuck(limit=1000)))]),
+    ]  # fmt: skip

@@ -1,0 +1,19 @@
+"""机构与岗位的网址。"""
+
+from django.urls import path
+
+from sancha.interfaces.web.access import views
+
+app_name = "access"
+urlpatterns = [
+    path("institutions/", views.institutions, name="institutions"),
+    path("posts/", views.post_catalog, name="posts"),
+    path("people/new/", views.add_person, name="add-person"),
+    path("people/<int:person_id>/", views.person, name="person"),
+    path("people/<int:person_id>/posts/", views.grant, name="grant"),
+    path("people/<int:person_id>/posts/<int:holding_id>/end/", views.end, name="end"),
+    path("people/<int:person_id>/password/", views.reset_password, name="reset-password"),
+    path("people/<int:person_id>/deactivate/", views.deactivate, name="deactivate"),
+    path("people/<int:person_id>/reactivate/", views.reactivate, name="reactivate"),
+    path("people/<int:person_id>/second-factor/", views.clear_second_factor, name="clear-second-factor"),
+]

@@ -1,0 +1,48 @@
+"""审计的筛选与核对。"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from sancha.interfaces.web.forms import DateField, Form
+from sancha.kit.audit_log import EventFilter
+
+
+class AuditFilter(Form):
+    """审计筛选。"""
+
+    use_required_attribute = False
+    person = forms.CharField(label=_("用户名"), required=False)
+    operation = forms.ChoiceField(label=_("操作"), required=False)
+    subject = forms.CharField(
+        label=_("对象"), required=False, widget=forms.TextInput(attrs={"placeholder": _("如 loan:12")})
+    )
+    first = DateField(label=_("起"), required=False)
+    last = DateField(label=_("止"), required=False)
+    operation.col = "w2"
+
+    def __init__(self, *args: Any, operations: list[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["operation"].choices = [("", _("全部")), *((name, name) for name in operations)]
+
+    def wanted(self, *, person_id: int | None, institution_ids: tuple[int, ...] | None) -> EventFilter:
+        """交给查询的条件。"""
+        self.is_valid()
+        data = getattr(self, "cleaned_data", {})
+        return EventFilter(
+            person_id=person_id, operation=data.get("operation") or "", subject=data.get("subject") or "",
+            first=data.get("first"), last=data.get("last"), institution_ids=institution_ids,
+        )  # fmt: skip
+
+
+class VerifyForm(Form):
+    """核对链条；带上过去印出的链头，断尾与重写也查得出。"""
+
+    published = forms.CharField(
+        label=_("过去印出的链头（可不填）"), required=False, max_length=100,
+        widget=forms.TextInput(attrs={"placeholder": _("序号:64 位封条"), "autocomplete": "off"}),
+    )  # fmt: skip
+    published.col = "f12"

@@ -1,0 +1,20 @@
+"""借据的网址。"""
+
+from django.urls import path
+
+from sancha.interfaces.web.loans import acting, booking, derivation, detail, listing, papers
+
+app_name = "loans"
+urlpatterns = [
+    path("", listing.loans, name="list"),
+    path("filter/", listing.filter_more, name="filter"),
+    path("export/", listing.export, name="export"),
+    path("repay/", acting.repay, name="repay"),
+    path("new/", booking.book, name="book"),
+    path("new/preview/", booking.preview, name="book-preview"),
+    path("<int:loan_id>/", detail.detail, name="detail"),
+    path("<int:loan_id>/brief/", detail.brief, name="brief"),
+    path("<int:loan_id>/why/<str:figure>/", derivation.why, name="why"),
+    path("<int:loan_id>/papers/<slug:code>/", papers.paper, name="paper"),
+    *(path(f"<int:loan_id>/{code}/", view, name=code) for code, view in acting.VIEWS.items()),
+]

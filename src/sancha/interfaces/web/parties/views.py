@@ -1,0 +1,262 @@
+"""客户一览、档案、登记，与档案上的各项办理。"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from sancha.apps.access.queries import holders_of, institution_tree
+from sancha.apps.parties import operations
+from sancha.apps.parties.queries import EntryRow, PartyRow, list_parties, party_detail, party_ids
+from sancha.apps.servicing.queries import loans_of_party
+from sancha.interfaces.web.forms import Form
+from sancha.interfaces.web.loans.listing import loan_table
+from sancha.interfaces.web.loans.words import pill
+from sancha.interfaces.web.pages import attempt, blame, go, page, post_only, show, submission_key
+from sancha.interfaces.web.parties import forms
+from sancha.interfaces.web.tables import Column, Pagination, Table, page_number
+from sancha.kit.errors import NotFound
+
+READ, EDIT, REVEAL = "parties.view", "parties.edit", "parties.reveal"
+OFFICER_POST = "LOAN_OFFICER"
+TOPICS = dict(forms.EntryForm.base_fields["topic"].choices) | {
+    "party.amended": _("资料更正"),
+    "party.claimed": _("再次登记时所填不同"),
+}
+FIELDS = (
+    dict(forms.AMENDABLE)
+    | dict(forms.REVEAL)
+    | {"officer_id": _("管户人"), "institution_id": _("管户机构"), "id_kind": _("证件类别")}
+)
+
+
+def _table(rows: list[PartyRow], pagination: Pagination) -> Table:
+    return Table(
+        [
+            Column("name", _("名称"), link=lambda p: reverse("parties:detail", args=[p.id])),
+            Column("number", _("客户号"), css="mono"),
+            Column("kind", _("类别"), show=lambda p: p.kind.label),
+            Column(
+                "id_number",
+                _("证件"),
+                show=lambda p: format_html(
+                    '<span class="mono">{}</span> <span class="muted small">{}</span>', p.id_number, p.id_kind
+                ),
+            ),
+            Column("gender", _("性别")),
+            Column("birth_year", _("出生年"), show=lambda p: p.birth_year or ""),
+            Column("phone", _("电话"), css="mono"),
+            Column("address", _("地址"), css="wrap"),
+            Column("industry_name", _("行业")),
+        ],
+        rows,
+        pagination=pagination,
+        stack=True,
+        empty=_("没有符合条件的客户"),
+    )
+
+
+@page(READ)
+@require_safe
+def parties(request: HttpRequest) -> HttpResponse:
+    """客户一览（遮蔽）。"""
+    form = forms.PartiesFilter(request.GET)
+    found = list_parties(actor=request.actor, filters=form.wanted, page=page_number(request.GET))
+    return render(request, "parties/list.html", {"form": form, "table": _table(found.rows, Pagination.over(found))})
+
+
+@page(READ)
+@require_safe
+def party(request: HttpRequest, party_id: int) -> HttpResponse:
+    """客户一档。"""
+    return _party_page(request, party_id)
+
+
+def _party_page(
+    request: HttpRequest, party_id: int, *, clear: dict[str, Any] | None = None, **bound: Form
+) -> HttpResponse:
+    actor, today = request.actor, request.business_date
+    detail = party_detail(actor=actor, party_id=party_id, on=today)
+    loans = loans_of_party(actor=actor, party_id=party_id, today=today) if actor.may("servicing.view") else []
+    totals = {
+        name: sum(getattr(loan, name) for loan in loans)
+        for name in ("principal_fen", "balance_fen", "overdue_principal_fen", "interest_due_fen", "charges_due_fen")
+    }
+    editable = {
+        "amend_form": forms.AmendForm(),
+        "contact_form": forms.ContactForm(),
+        "relation_form": forms.RelationForm(initial={"valid_from": today}),
+        "entry_form": forms.EntryForm(),
+    }
+    context: dict[str, Any] = {
+        "detail": detail,
+        "party": detail.row,
+        "loans": loan_table(loans, with_party=False, totals=totals if loans else None, empty=_("名下没有借据")),
+        "steps": [_step(entry) for entry in detail.entries],
+        "clear": clear or {},
+        "reveal_form": forms.RevealForm() if actor.may(REVEAL) else None,
+        "may_book": actor.may("servicing.book"),
+        **(editable if actor.may(EDIT) else {}),
+    }
+    return show(request, "parties/detail.html", context | bound)
+
+
+def _step(entry: EntryRow) -> dict[str, Any]:
+    """信用档案条目 → 轨迹。"""
+    content = dict(entry.content)
+    words = []
+    if field := content.pop("field", ""):
+        words.append(
+            f"{FIELDS.get(field, field)}：{content.pop('before', '') or '—'} → {content.pop('after', content.pop('claimed', '')) or '—'}"
+        )
+    words += [str(value) for value in content.values() if value not in (None, "")]
+    if entry.note:
+        words.append(entry.note)
+    return {
+        "title": format_html("{} {}", TOPICS.get(entry.topic, entry.topic), pill(entry.source_name, "blue")),
+        "by": entry.recorded_by,
+        "on": entry.booked_on,
+        "note": "；".join(words),
+        "state": "done",
+    }
+
+
+def _common(request: HttpRequest) -> dict[str, Any]:
+    return {"actor": request.actor, "key": submission_key(request), "on": request.business_date}
+
+
+@page(EDIT)
+@require_http_methods(["GET", "HEAD", "POST"])
+def register(request: HttpRequest) -> HttpResponse:
+    """登记客户：同一证件已有档的，直接进那一档。"""
+    actor, today = request.actor, request.business_date
+    officers = [
+        (person.id, person.name) for person in holders_of(OFFICER_POST, institution_id=actor.institution_id, on=today)
+    ]
+    form = forms.RegisterForm(
+        request.POST or None,
+        tree=institution_tree(actor),
+        officers=officers,
+        initial={"institution_id": actor.institution_id, "name": request.GET.get("name", "")},
+    )
+    if request.method == "POST" and form.is_valid():
+        done = attempt(form, operations.register_party, **_common(request), **form.cleaned_data)
+        if done is not None:
+            return go(
+                request,
+                "parties:detail",
+                done["party_id"],
+                said=_("客户 %(number)s 已登记。") % {"number": done["number"]},
+            )
+    return show(request, "parties/register.html", {"form": form})
+
+
+@page(REVEAL)
+@post_only("parties:detail", "party_id")
+def reveal(request: HttpRequest, party_id: int) -> HttpResponse:
+    """查看明文：先留痕，再在这一页显示一次。"""
+    form = forms.RevealForm(request.POST)
+    if form.is_valid():
+        given = form.cleaned_data
+        done = attempt(
+            form,
+            operations.reveal_party,
+            **_common(request),
+            party_id=party_id,
+            fields=given["fields_wanted"],
+            reason=given["reason"],
+        )
+        if done is not None:
+            # Not a redirect: the clear text exists in this response only, never in session or URL.
+            return _party_page(request, party_id, clear=done["clear"])
+    return _party_page(request, party_id, reveal_form=form)
+
+
+@page(EDIT)
+@post_only("parties:detail", "party_id")
+def amend(request: HttpRequest, party_id: int) -> HttpResponse:
+    """更正资料。"""
+    form = forms.AmendForm(request.POST)
+    if form.is_valid():
+        given = form.cleaned_data
+        done = attempt(
+            form,
+            operations.amend_party,
+            **_common(request),
+            party_id=party_id,
+            changes={given["field"]: given["value"]},
+            reason=given["reason"],
+            source=given["source"],
+        )
+        if done is not None:
+            return go(request, "parties:detail", party_id, said=_("资料已更正，前后值记入信用档案。"))
+    return _party_page(request, party_id, amend_form=form)
+
+
+@page(EDIT)
+@post_only("parties:detail", "party_id")
+def add_contact(request: HttpRequest, party_id: int) -> HttpResponse:
+    """添联系方式。"""
+    form = forms.ContactForm(request.POST)
+    if (
+        form.is_valid()
+        and attempt(form, operations.add_contact, **_common(request), party_id=party_id, **form.cleaned_data)
+        is not None
+    ):
+        return go(request, "parties:detail", party_id, said=_("联系方式已添加。"))
+    return _party_page(request, party_id, contact_form=form)
+
+
+@page(EDIT)
+@post_only("parties:detail", "party_id")
+def add_relation(request: HttpRequest, party_id: int) -> HttpResponse:
+    """添关系。"""
+    form = forms.RelationForm(request.POST)
+    if form.is_valid():
+        given = dict(form.cleaned_data)
+        number = given.pop("other_number").strip().upper()
+        other = party_ids([number]).get(number)
+        if other is None:
+            blame(
+                form,
+                NotFound(
+                    "PARTY_NOT_FOUND",
+                    _("没有客户号 %(number)s 的客户。") % {"number": number},
+                    field="other_number",
+                    value=number,
+                    fix=_("先登记此人，或核对客户号。"),
+                ),
+            )
+        elif (
+            attempt(form, operations.add_relation, **_common(request), party_id=party_id, other_id=other, **given)
+            is not None
+        ):
+            return go(request, "parties:detail", party_id, said=_("关系已添加。"))
+    return _party_page(request, party_id, relation_form=form)
+
+
+@page(EDIT)
+@post_only("parties:detail", "party_id")
+def add_entry(request: HttpRequest, party_id: int) -> HttpResponse:
+    """记信用档案。"""
+    form = forms.EntryForm(request.POST)
+    if form.is_valid():
+        given = form.cleaned_data
+        done = attempt(
+            form,
+            operations.record_fact,
+            **_common(request),
+            party_id=party_id,
+            topic=given["topic"],
+            source=given["source"],
+            content={"text": given["text"]},
+        )
+        if done is not None:
+            return go(request, "parties:detail", party_id, said=_("已记入信用档案；只增不改，更正另记一条。"))
+    return _party_page(request, party_id, entry_form=form)

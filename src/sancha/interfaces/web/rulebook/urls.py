@@ -1,0 +1,14 @@
+"""参数的网址。"""
+
+from django.urls import path
+
+from sancha.interfaces.web.rulebook import calendars, views
+
+app_name = "rulebook"
+urlpatterns = [
+    path("", views.parameters, name="parameters"),
+    path("parameters/<str:code>/", views.parameter_page, name="parameter"),
+    path("calendar/", calendars.years, name="calendar"),
+    path("calendar/<int:year>/", calendars.year, name="calendar-year"),
+    path("calendar/<int:year>/publish/", calendars.publish, name="publish-calendar"),
+]

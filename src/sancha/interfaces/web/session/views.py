@@ -1,0 +1,207 @@
+"""登录、选岗位、改密码、第二因素、退出。"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import auth, messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_safe
+
+from sancha.apps.access.operations import change_password
+from sancha.apps.access.queries import HoldingInfo, account_actor, holdings_of
+from sancha.interfaces.web.middleware import HOLDING, INSTITUTION, SECOND_FACTOR_DUE, business_date_or_calendar
+from sancha.interfaces.web.pages import attempt, go, personal, post_only, public, show, submission_key
+from sancha.interfaces.web.session import second_factor
+from sancha.interfaces.web.session.forms import CodeForm, LoginForm, PasswordForm
+from sancha.interfaces.web.session.samples import sample_logins
+
+TOO_MANY = 429
+
+
+def step(name: str) -> Any:
+    """登录步骤：中间件据此放行正在补的那一步。"""
+
+    def mark(view: Any) -> Any:
+        view.login_step = name
+        return view
+
+    return mark
+
+
+def next_of(request: HttpRequest) -> str:
+    """登录后要去的页；只认本站网址。"""
+    url = request.POST.get("next") or request.GET.get("next") or ""
+    safe = url_has_allowed_host_and_scheme(url, allowed_hosts={request.get_host()}, require_https=request.is_secure())
+    return url if safe else settings.LOGIN_REDIRECT_URL
+
+
+@public
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "HEAD", "POST"])
+def login(request: HttpRequest) -> HttpResponse:
+    """用户名与密码。"""
+    if request.user.is_authenticated:
+        return redirect(next_of(request))
+    form = LoginForm(request, data=request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        person = form.get_user()
+        auth.login(request, person)
+        if second_factor.device_of(person, confirmed=True):
+            request.session[SECOND_FACTOR_DUE] = True
+        _take_only_post(request)
+        return redirect(next_of(request))
+    locked = getattr(request, "axes_locked_out", False)
+    if locked:
+        # Said on this page, in words; otherwise axes' middleware puts its own bare page in place.
+        request.axes_locked_out = False
+    context = {"form": form, "locked": locked, "next": next_of(request), "samples": sample_logins()}
+    status = TOO_MANY if locked else 422 if form.is_bound else 200
+    return render(request, "session/login.html", context, status=status)
+
+
+@step("logout")
+@personal
+@post_only("home")
+def logout(request: HttpRequest) -> HttpResponse:
+    """退出。"""
+    auth.logout(request)
+    messages.success(request, _("已退出。"))
+    return redirect(settings.LOGOUT_REDIRECT_URL)
+
+
+def _posts(request: HttpRequest) -> list[HoldingInfo]:
+    home = request.user.institution_id  # type: ignore[union-attr]
+    return holdings_of(request.user.pk, business_date_or_calendar(home))
+
+
+def _take(request: HttpRequest, holding: HoldingInfo) -> None:
+    request.session[HOLDING] = holding.id
+    request.session[INSTITUTION] = holding.institution_id
+
+
+def _take_only_post(request: HttpRequest) -> None:
+    """只有一个岗位就不必选。"""
+    posts = _posts(request)
+    if len(posts) == 1:
+        _take(request, posts[0])
+
+
+@personal
+@require_http_methods(["GET", "HEAD", "POST"])
+def choose_post(request: HttpRequest) -> HttpResponse:
+    """选岗位、切换岗位。只能选自己当日有效的任职。"""
+    posts = _posts(request)
+    wrong = False
+    if request.method == "POST":
+        chosen = next((post for post in posts if str(post.id) == request.POST.get("holding_id")), None)
+        if chosen is not None:
+            _take(request, chosen)
+            said = _("现以「%(post)s」（%(institution)s）办理业务。") % {
+                "post": chosen.post_name,
+                "institution": chosen.institution_name,
+            }
+            return go(request, next_of(request), said=said)
+        wrong = True
+    elif len(posts) == 1 and request.actor is None:
+        _take(request, posts[0])
+        return redirect(next_of(request))
+    context = {"posts": posts, "next": next_of(request), "wrong": wrong}
+    return render(request, "session/posts.html", context, status=422 if wrong else 200)
+
+
+@personal
+@require_safe
+def posts_menu(request: HttpRequest) -> HttpResponse:
+    """顶栏里的岗位清单（点开才取）。"""
+    return render(request, "session/posts_menu.html", {"posts": _posts(request)})
+
+
+@step("password")
+@personal
+@sensitive_post_parameters("old", "new", "again")
+@require_http_methods(["GET", "HEAD", "POST"])
+def password(request: HttpRequest) -> HttpResponse:
+    """改本人密码；首次登录、重置之后必须改。"""
+    forced = request.user.must_change_password  # type: ignore[union-attr]
+    form = PasswordForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        done = attempt(
+            form,
+            change_password,
+            actor=account_actor(request.user.pk),
+            key=submission_key(request),
+            on=business_date_or_calendar(request.user.institution_id),  # type: ignore[union-attr]
+            **form.secrets,
+        )
+        if done is not None:
+            request.user.refresh_from_db()
+            auth.update_session_auth_hash(request, request.user)  # this session lives on, others end
+            return go(request, settings.LOGIN_REDIRECT_URL, said=_("密码已修改，其他地方的登录已失效。"))
+    return show(request, "session/password.html", {"form": form, "forced": forced})
+
+
+@step("second_factor")
+@personal
+@require_http_methods(["GET", "HEAD", "POST"])
+def verify(request: HttpRequest) -> HttpResponse:
+    """登录时核对验证码。"""
+    if not request.session.get(SECOND_FACTOR_DUE):
+        return redirect(next_of(request))
+    form = CodeForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        if second_factor.passed(request, form.cleaned_data["code"]):
+            request.session.pop(SECOND_FACTOR_DUE, None)
+            return redirect(next_of(request))
+        form.add_error("code", _("验证码不正确，或已用过。请等下一个码；连错多次须稍等片刻。"))
+    return show(request, "session/verify.html", {"form": form, "next": next_of(request)})
+
+
+@personal
+@require_http_methods(["GET", "HEAD", "POST"])
+def manage_second_factor(request: HttpRequest) -> HttpResponse:
+    """绑定或解除验证器。"""
+    form = CodeForm()
+    if request.method == "POST":
+        form, done = _change_second_factor(request)
+        if done:
+            return go(request, "second-factor", said=done)
+    pending = second_factor.device_of(request.user, confirmed=False)
+    context = {
+        "form": form,
+        "bound": second_factor.device_of(request.user, confirmed=True) is not None,
+        "pending": pending,
+        "secret": second_factor.secret_of(pending) if pending else "",
+        "uri": second_factor.otpauth_uri(pending) if pending else "",
+    }
+    return show(request, "session/second_factor.html", context)
+
+
+def _change_second_factor(request: HttpRequest) -> tuple[CodeForm, str]:
+    """办一步，返回表单与办成后说的话（没办成为空）。"""
+    act = request.POST.get("act", "")
+    common = {
+        "actor": account_actor(request.user.pk),
+        "key": submission_key(request),
+        "on": business_date_or_calendar(request.user.institution_id),  # type: ignore[union-attr]
+    }
+    if act == "begin":
+        form = CodeForm()
+        return form, _("请用验证器扫描二维码，再填入六位验证码。") if attempt(
+            form, second_factor.begin, **common
+        ) else ""
+    form = CodeForm(request.POST)
+    if not form.is_valid():
+        return form, ""
+    code = form.cleaned_data["code"]
+    if act == "confirm" and attempt(form, second_factor.confirm, **common, code=code):
+        second_factor.trust(request)
+        return form, _("验证器已绑定。今后登录都要填验证码。")
+    if act == "remove" and attempt(form, second_factor.remove, **common, code=code):
+        return form, _("验证器已解除。")
+    return form, ""
