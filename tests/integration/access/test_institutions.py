@@ -135,7 +135,7 @@ def test_repeat_with_one_key_opens_once_and_other_content_is_refused(county: Cou
 
 def test_closing_lists_what_is_in_the_way(county: County, monkeypatch: pytest.MonkeyPatch) -> None:
     county.actor("LOAN_OFFICER")
-    monkeypatch.setattr(operations, "_closing_guards", [])
+    monkeypatch.setattr(operations.institutions, "_closing_guards", [])
     operations.register_closing_guard(lambda institution_id: "还有 3 笔未结清借据")
     with pytest.raises(Conflict) as refused:
         operations.close_institution(actor=SYSTEM, key=fresh_key(), on=OPENING_DAY, institution_id=county.ids["S1"])

@@ -1,0 +1,26 @@
+"""客户的写入：登记、变更、联系方式、关系、信用档案、查看明文、批量登记。
+
+一人一档：证件唯一键相同就是同一个人。主档是当日投影，每次变更都在信用档案留下前后值，什么也不被悄悄覆盖。
+"""
+
+from sancha.apps.parties.operations.amending import amend_party
+from sancha.apps.parties.operations.facts import append_facts, record_fact
+from sancha.apps.parties.operations.registering import RowOutcome, add_parties, register_parties, register_party
+from sancha.apps.parties.operations.relations import add_contact, add_relation, end_relation
+from sancha.apps.parties.operations.revealing import REVEALABLE, record_reveal, reveal_party
+
+__all__ = [
+    "REVEALABLE",
+    "RowOutcome",
+    "add_contact",
+    "add_parties",
+    "add_relation",
+    "amend_party",
+    "append_facts",
+    "end_relation",
+    "record_fact",
+    "record_reveal",
+    "register_parties",
+    "register_party",
+    "reveal_party",
+]
