@@ -27,7 +27,7 @@ Patch = pytest.MonkeyPatch
 def silence_guards(patch: Patch) -> None:
     """关掉生产自己的把关。"""
     patch.setattr(invariants, "require_green", lambda **_: 0)
-    patch.setattr(rotation, "replay_share", lambda **_: 0)
+    patch.setattr(rotation, "todays_share", lambda **_: [])
 
 
 # --- 凭证的「前」与「后」取错了日子 -----------------------------------------------------

@@ -120,6 +120,8 @@ TEMPLATES = [
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 DATABASES = {"default": _database(os.environ.get("SANCHA_DATABASE_URL", f"sqlite:///{HOME / 'sancha.sqlite3'}"))}
+# Processes for the day close on PostgreSQL; each has its own connection. One means: do it all here.
+DAYCLOSE_WORKERS = int(os.environ.get("SANCHA_DAYCLOSE_WORKERS") or os.cpu_count() or 1)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "access.Person"

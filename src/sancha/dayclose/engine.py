@@ -16,6 +16,7 @@ from django.db import transaction
 
 from sancha.apps.businessday import queries as businessday
 from sancha.apps.servicing import queries as servicing
+from sancha.dayclose.crew import Crew
 from sancha.dayclose.exclusive import CLOSE, only_one
 from sancha.dayclose.models import CloseRun, CloseStep, HeldLoan
 from sancha.dayclose.pipeline import PIPELINE
@@ -57,9 +58,10 @@ def run(
         day = unfinished_day(group_id)
         last = until or day
         require_open_day(day, last)
-        while day <= last:
-            reports.append(_close_day(actor, group_id, day, progress, chunk))
-            day += timedelta(days=1)
+        with Crew() as crew:
+            while day <= last:
+                reports.append(_close_day(actor, group_id, day, progress, chunk, crew))
+                day += timedelta(days=1)
     return reports
 
 
@@ -90,7 +92,7 @@ def unfinished_day(group_id: int) -> date:
     return stopped or businessday.group_date(group_id=group_id)
 
 
-def _close_day(actor: Actor, group_id: int, day: date, progress: Progress, chunk: int) -> DayReport:
+def _close_day(actor: Actor, group_id: int, day: date, progress: Progress, chunk: int, crew: Crew) -> DayReport:
     started = time.perf_counter()
     run_row, created = CloseRun.objects.get_or_create(
         group_id=group_id, day=day, defaults={"status": CloseRun.Status.RUNNING, "started_at": now()}
@@ -110,7 +112,7 @@ def _close_day(actor: Actor, group_id: int, day: date, progress: Progress, chunk
     partitions = [partition.id for partition in _group(group_id).partitions]
     for position, step in enumerate(PIPELINE):
         for partition_id in partitions if step.per_partition else [0]:
-            _run_step(run_row, position, step, partition_id, progress, chunk, report)
+            _run_step(run_row, position, step, partition_id, progress, chunk, crew, report)
     run_row.status, run_row.finished_at = CloseRun.Status.DONE, now()
     run_row.save(update_fields=["status", "finished_at"])
     report.seconds = time.perf_counter() - started
@@ -119,7 +121,14 @@ def _close_day(actor: Actor, group_id: int, day: date, progress: Progress, chunk
 
 
 def _run_step(
-    run_row: CloseRun, position: int, step: Step, partition_id: int, progress: Progress, chunk: int, report: DayReport
+    run_row: CloseRun,
+    position: int,
+    step: Step,
+    partition_id: int,
+    progress: Progress,
+    chunk: int,
+    crew: Crew,
+    report: DayReport,
 ) -> None:
     row, _ = CloseStep.objects.get_or_create(
         run=run_row,
@@ -146,6 +155,7 @@ def _run_step(
         partition_id=partition_id,
         progress=tell,
         chunk=chunk,
+        crew=crew,
     )
     try:
         count = step.run(context)
@@ -195,7 +205,7 @@ def rehearse(*, actor: Actor, group_id: int) -> dict[str, Any]:
     with only_one(CLOSE, group_id), transaction.atomic():
         before = servicing.book_summary(partition_ids=partitions)
         marks = servicing.watch_marks(partition_ids=partitions)
-        report = _close_day(actor, group_id, day, _quiet, CHUNK)
+        report = _close_day(actor, group_id, day, _quiet, CHUNK, Crew(size=1))
         after = servicing.book_summary(partition_ids=partitions)
         changes = servicing.changed_since(marks, partition_ids=partitions)
         transaction.set_rollback(True)

@@ -23,6 +23,7 @@ from sancha.apps.recovery import queries as recovery
 from sancha.apps.servicing import queries as servicing
 from sancha.apps.servicing import rotation
 from sancha.apps.servicing.accrual import grown_positions
+from sancha.dayclose.crew import Crew
 from sancha.dayclose.models import InvariantResult
 from sancha.kit import audit
 from sancha.kit.clock import now
@@ -46,6 +47,7 @@ class Finding:
 
 
 Progress = Callable[[int, int], None]
+_BATCH = 500
 
 
 def _quiet(done: int, total: int) -> None:
@@ -120,15 +122,21 @@ def projections_match(*, group_id: int, everything: bool = False, progress: Prog
         ids = servicing.loan_ids(
             partition_id=partition.id, share=None if everything else partition.accrued_to.toordinal() % rotation.SHARES
         )
-        for start in range(0, len(ids), 500):
-            batch = ids[start : start + 500]
-            with _one_moment():
-                now_at = next(place for place in _group(group_id).partitions if place.id == partition.id)
-                problems = rotation.check_loans(batch, on=now_at.accrued_to)
-            finding.problems += [f"借据 {pk}：{problem}" for pk, problem in problems]
-            progress(start + len(batch), len(ids))
+        batches = ((group_id, partition.id, ids[start : start + _BATCH]) for start in range(0, len(ids), _BATCH))
+        done = 0
+        with Crew() as crew:
+            for problems in crew.spread(_replay_batch, batches, len(ids)):
+                finding.problems += [f"借据 {pk}：{problem}" for pk, problem in problems]
+                done = min(done + _BATCH, len(ids))
+                progress(done, len(ids))
         finding.checked += len(ids)
     return finding
+
+
+def _replay_batch(group_id: int, partition_id: int, loan_ids: list[int]) -> list[tuple[int, str]]:
+    with _one_moment():
+        now_at = next(place for place in _group(group_id).partitions if place.id == partition_id)
+        return rotation.check_loans(loan_ids, on=now_at.accrued_to)
 
 
 def audit_intact(*, group_id: int) -> Finding:

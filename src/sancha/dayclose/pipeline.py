@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Iterable, Iterator
+from datetime import date
 
 from django.db import transaction
 
@@ -32,24 +33,35 @@ def _begin(context: CloseContext) -> int:
 def _advance_loans(context: CloseContext) -> int:
     """有事件的借据逐笔走到次日，一批一个事务；出错的隔离，其余照常。"""
     total = servicing.count_due(partition_id=context.partition_id, day=context.day)
-    done = last = 0
+    done = 0
     context.progress(0, total)
-    while batch := servicing.due_loans(
-        partition_id=context.partition_id, day=context.day, after=last, limit=context.chunk
-    ):
-        with transaction.atomic():
-            result = servicing.advance_loans(loan_ids=batch, day=context.day)
-            for loan_id, reason in result.held:
-                _report_held(context, loan_id, reason)
-        last = batch[-1]
-        done += len(batch)
+    batches = ((context.run_id, context.day, batch) for batch in _due_batches(context))
+    for count in context.crew.spread(_advance_batch, batches, total):
+        done += count
         context.progress(done, total)
     return done
 
 
-def _report_held(context: CloseContext, loan_id: int, reason: str) -> None:
+def _due_batches(context: CloseContext) -> Iterator[list[int]]:
+    last = 0
+    while batch := servicing.due_loans(
+        partition_id=context.partition_id, day=context.day, after=last, limit=context.chunk
+    ):
+        yield batch
+        last = batch[-1]
+
+
+def _advance_batch(run_id: int, day: date, loan_ids: list[int]) -> int:
+    with transaction.atomic():
+        result = servicing.advance_loans(loan_ids=loan_ids, day=day)
+        _report_held(run_id, result.held)
+    return len(loan_ids)
+
+
+def _report_held(run_id: int, held: Iterable[tuple[int, str]]) -> None:
     """把隔离的借据与原因记到日终台账。"""
-    HeldLoan.objects.create(run_id=context.run_id, loan_id=loan_id, reason=reason, at=now())
+    for loan_id, reason in held:
+        HeldLoan.objects.create(run_id=run_id, loan_id=loan_id, reason=reason, at=now())
 
 
 def _close_partition(context: CloseContext) -> int:
@@ -87,7 +99,7 @@ def _reprice(context: CloseContext) -> int:
         partition_id=context.partition_id,
         on=context.tomorrow,
         progress=context.progress,
-        found=partial(_report_held, context),
+        found=lambda loan_id, reason: _report_held(context.run_id, [(loan_id, reason)]),
     )
 
 
@@ -99,12 +111,22 @@ def _raise_follow_up(context: CloseContext) -> int:
 
 def _rotate(context: CloseContext) -> int:
     """抽查：轮转的三十分之一借据从头重放，与状态投影比对，不符的隔离。"""
-    return rotation.replay_share(
-        partition_id=context.partition_id,
-        on=context.tomorrow,
-        progress=context.progress,
-        found=partial(_report_held, context),
-    )
+    share = rotation.todays_share(partition_id=context.partition_id, on=context.tomorrow)
+    batches = ((context.run_id, context.tomorrow, batch) for batch in _cut(share, context.chunk))
+    done = 0
+    for count in context.crew.spread(_rotate_batch, batches, len(share)):
+        done += count
+        context.progress(done, len(share))
+    return len(share)
+
+
+def _cut(ids: list[int], size: int) -> Iterator[list[int]]:
+    return (ids[start : start + size] for start in range(0, len(ids), size))
+
+
+def _rotate_batch(run_id: int, on: date, loan_ids: list[int]) -> int:
+    _report_held(run_id, rotation.check_share(loan_ids, on=on))
+    return len(loan_ids)
 
 
 def _check(context: CloseContext) -> int:

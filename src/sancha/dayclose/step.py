@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from sancha.dayclose.crew import Crew
+
 
 @dataclass(frozen=True, slots=True)
 class CloseContext:
-    """一步所需：哪个营业日组、关哪一天、哪个分区（分区步骤）、报进度的函数。"""
+    """一步所需：哪个营业日组、关哪一天、哪个分区（分区步骤）、报进度的函数、帮手。"""
 
     run_id: int
     group_id: int
@@ -17,6 +19,7 @@ class CloseContext:
     partition_id: int
     progress: Callable[[int, int], None]
     chunk: int
+    crew: Crew
 
     @property
     def tomorrow(self) -> date:

@@ -41,10 +41,11 @@ def close(group_id: int, until: date) -> None:
     上一次被杀在最后一日落账之后的，这一次无事可做：不再起日终（那会被正当地拒绝）。
     """
     from sancha.config import wiring
-    from sancha.dayclose import engine
+    from sancha.dayclose import crew, engine
     from sancha.kit.actor import SYSTEM
 
     wiring.connect()
+    crew.WORTH = 0
     print("ready", flush=True)
     started = time.perf_counter()
     if engine.unfinished_day(group_id) <= until:

@@ -27,12 +27,18 @@ LOANS, DAYS, KILLS = 16, 3, 4
 SEED = int(os.environ.get("SANCHA_KILL_SEED", str(time.time_ns() % 100_000)))
 
 
-@pytest.fixture
-def places(tmp_path: Path) -> Iterator[list[dict[str, str]]]:
-    """两个空库的环境变量：一个要被杀，一个从不被杀。"""
+@pytest.fixture(params=[1, 2], ids=["alone", "crew"])
+def places(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[list[dict[str, str]]]:
+    """两个空库的环境变量：一个要被杀，一个从不被杀。日终一个进程做，或（PostgreSQL）分给两个帮手。"""
     given = settings.DATABASES["default"]
-    base = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    base = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+        "SANCHA_DAYCLOSE_WORKERS": str(request.param),
+    }
     if given["ENGINE"].endswith("sqlite3"):
+        if request.param > 1:
+            pytest.skip("SQLite 的写事务一个接一个，日终只用一个进程")
         yield [
             {**base, "SANCHA_HOME": str(tmp_path / name), "SANCHA_DATABASE_URL": f"sqlite:///{tmp_path / name}.sqlite3"}
             for name in ("killed", "calm")
@@ -116,3 +122,38 @@ def test_kill_nine_at_random_moments(places: list[dict[str, str]]) -> None:
     assert (after["unfinished"], after["doubled"]) == (0, 0)
     assert (after["tasks"], after["facts"]) == (control["tasks"], control["facts"])
     assert after["vouchers"] == control["vouchers"]
+
+
+def test_the_crew_leaves_with_its_captain(places: list[dict[str, str]]) -> None:
+    """日终进程被杀，帮手不成孤儿：它们的数据库连接随即断开。"""
+    place = places[0]
+    if place["SANCHA_DAYCLOSE_WORKERS"] == "1":
+        pytest.skip("只有一个进程，没有帮手")
+    import psycopg
+
+    opened = run(place, "open", str(LOANS))
+    until = date.fromisoformat(opened["today"]) + timedelta(days=30)
+    url = place["SANCHA_DATABASE_URL"]
+    with psycopg.connect(url, autocommit=True) as connection:
+
+        def connected() -> int:
+            rows = connection.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            ).fetchone()
+            assert rows is not None
+            return int(rows[0])
+
+        process = subprocess.Popen(
+            [sys.executable, str(SCRIPT), "close", str(opened["group_id"]), until.isoformat()],
+            env=place, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        most = 0
+        while process.poll() is None and most < 2:
+            most = max(most, connected())
+        assert most >= 2, "the helpers were never seen; the close ended too soon"
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=60)
+        give_up = time.monotonic() + 20
+        while connected() and time.monotonic() < give_up:
+            time.sleep(0.05)
+        assert connected() == 0

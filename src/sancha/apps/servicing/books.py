@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -32,6 +33,7 @@ from sancha.kernel.terms import Terms
 from sancha.kit.actor import Actor
 from sancha.kit.clock import now
 from sancha.kit.errors import Conflict, DomainError, NotFound
+from sancha.kit.rowset import ColumnType, rowset
 
 Keyed = dict[tuple[int, int, int, int, str, str], int]
 """（机构, 产品, 分类, 应计, 币种, 头寸代码）→ 分。"""
@@ -350,27 +352,36 @@ def position_lines(moved: Keyed, *, loan_id: int | None = None) -> list[LineSpec
     ]
 
 
-def write_movements(rows: list[tuple[int, date, int | None, int | None, Keyed]]) -> None:
-    """写分户账（一条 INSERT）。"""
-    Movement.objects.bulk_create(
-        [
-            Movement(
-                loan_id=loan_id,
-                booked_on=booked_on,
-                fact_seq=fact_seq,
-                voucher_id=voucher_id,
-                position_code=code,
-                institution_id=institution,
-                product_id=product,
-                loan_class=grade,
-                accrual=accrual,
-                currency=currency,
-                amount_fen=amount,
-            )
-            for loan_id, booked_on, fact_seq, voucher_id, moved in rows
-            for (institution, product, grade, accrual, currency, code), amount in moved.items()
-        ]
-    )
+_MOVEMENT_COLUMNS: dict[str, ColumnType] = {
+    "loan_id": "bigint",
+    "booked_on": "date",
+    "fact_seq": "bigint",
+    "voucher_id": "bigint",
+    "institution_id": "bigint",
+    "product_id": "bigint",
+    "loan_class": "bigint",
+    "accrual": "bigint",
+    "currency": "text",
+    "position_code": "text",
+    "amount_fen": "bigint",
+}
+
+
+def write_movements(rows: Iterable[tuple[int, date, int | None, int | None, Keyed]]) -> None:
+    """写分户账（一条 INSERT … SELECT，不论多少行）。每项：借据、记账日、事实序号、凭证、头寸之差。"""
+    values = [
+        (loan_id, booked_on, fact_seq, voucher_id, *place, amount)
+        for loan_id, booked_on, fact_seq, voucher_id, moved in rows
+        for place, amount in moved.items()
+    ]
+    if not values:
+        return
+    source = rowset("n", _MOVEMENT_COLUMNS, values)
+    names = ", ".join(_MOVEMENT_COLUMNS)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {Movement._meta.db_table} ({names}) SELECT {names} FROM {source.sql}", source.params
+        )
 
 
 def hold(row: LoanState, *, reason: str, stands_day: int) -> None:

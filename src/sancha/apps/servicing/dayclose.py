@@ -18,9 +18,17 @@ from django.db.models.functions import Cast
 from sancha.apps.ledger.mapping import LineSpec, resolve_accounts
 from sancha.apps.ledger.posting import VoucherSpec, post_vouchers
 from sancha.apps.servicing.accrual import growth_by_code, partition_growth
-from sancha.apps.servicing.books import Keyed, PositionMismatch, difference, hold, keyed, position_lines
+from sancha.apps.servicing.books import (
+    Keyed,
+    PositionMismatch,
+    difference,
+    hold,
+    keyed,
+    position_lines,
+    write_movements,
+)
 from sancha.apps.servicing.mapping import STATE_COLUMNS, booked_position, lines_of, projection, state_of, terms_of
-from sancha.apps.servicing.models import Loan, LoanState, LoanStatus, Movement
+from sancha.apps.servicing.models import Loan, LoanState, LoanStatus
 from sancha.kernel.positions import Key, accounting_key, accrual_lines, positions
 from sancha.kernel.quote import is_settled
 from sancha.kernel.replay import advance
@@ -83,15 +91,17 @@ def advance_loans(*, loan_ids: Sequence[int], day: date) -> ChunkResult:
             terms = terms_of(row.terms_text)
             state = state_of(row)
             # Before each voucher: what the row says the books hold must be what its state gives (books.md F10).
-            if row.base != positions(terms, state) or lines_of(row) != accrual_lines(terms, state):
-                raise PositionMismatch(f"账上 {row.base} {lines_of(row)}，按状态应为 {positions(terms, state)}")
+            expected = positions(terms, state)
+            if row.base != expected or lines_of(row) != accrual_lines(terms, state):
+                raise PositionMismatch(f"账上 {row.base} {lines_of(row)}，按状态应为 {expected}")
             booked = booked_position(row, ordinal)
             after_state = advance(terms, state, [], to=tomorrow)
-            after = keyed(accounting_key(terms, after_state), positions(terms, after_state))
+            base = positions(terms, after_state)
+            after = keyed(accounting_key(terms, after_state), base)
             before = keyed(
                 Key(str(row.institution_id), str(row.product_id), row.loan_class, row.accrual, row.currency), booked
             )
-            values = projection(terms, after_state, row.last_seq)
+            values = projection(terms, after_state, row.last_seq, base)
         except Exception as error:  # one broken loan must never stop the close of all others; it is shown
             reason = f"{type(error).__name__}: {error}\n{traceback.format_exc(limit=3)}"
             hold(row, reason=reason, stands_day=ordinal)
@@ -146,26 +156,7 @@ def _post_events(moved_rows: list[tuple[LoanState, Keyed]], day: date) -> None:
     ]
     ids = post_vouchers(specs, actor=SYSTEM, accounts=resolve_accounts(day)) if specs else []
     voucher_of = {spec.institution_id: voucher for spec, voucher in zip(specs, ids, strict=True)}
-    Movement.objects.bulk_create(
-        [
-            Movement(
-                loan_id=row.pk,
-                booked_on=day,
-                fact_seq=None,
-                voucher_id=voucher_of.get(owner[row.pk]),
-                position_code=code,
-                institution_id=institution,
-                product_id=product,
-                loan_class=grade,
-                accrual=accrual,
-                currency=currency,
-                amount_fen=amount,
-            )
-            for row, moved in moved_rows
-            for (institution, product, grade, accrual, currency, code), amount in moved.items()
-        ],
-        batch_size=2000,
-    )
+    write_movements([(row.pk, day, None, voucher_of.get(owner[row.pk]), moved) for row, moved in moved_rows])
 
 
 def post_accruals(*, partition_id: int, day: date) -> int:

@@ -124,8 +124,8 @@ def _too_steep(terms: Terms) -> DomainError:
     )
 
 
-def projection(terms: Terms, state: State, last_seq: int) -> dict[str, Any]:
-    """状态投影的各列（``STATE_COLUMNS``）。
+def projection(terms: Terms, state: State, last_seq: int, base: dict[str, int] | None = None) -> dict[str, Any]:
+    """状态投影的各列（``STATE_COLUMNS``）。``base`` 是此刻的头寸，已算过的交进来就不再算。
 
     :raises DomainError: 本金与利率之大超出计提直线的整数上限。
     """
@@ -141,7 +141,7 @@ def projection(terms: Terms, state: State, last_seq: int) -> dict[str, Any]:
         "product_id": int(key.product),
         "loan_class": key.loan_class,
         "accrual": key.accrual,
-        "base": positions(terms, state),
+        "base": positions(terms, state) if base is None else base,
         "state": json.dumps(state.as_document(), separators=(",", ":"), ensure_ascii=False),
         "last_seq": last_seq,
         "principal_fen": state.principal,

@@ -2,27 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
 from datetime import date
+from itertools import groupby
+from operator import itemgetter
 
 from django.db import transaction
-from django.db.models.functions import Mod
+from django.db.models import QuerySet, TextField
+from django.db.models.functions import Cast, Mod
 
 from sancha.apps.servicing.books import hold
-from sancha.apps.servicing.mapping import booked_position, facts_of, state_of, terms_of
+from sancha.apps.servicing.mapping import booked_position, state_of, terms_of
 from sancha.apps.servicing.models import LoanFact, LoanState
+from sancha.kernel.facts import Fact, FactKind
 from sancha.kernel.positions import accounting_key, positions
 from sancha.kernel.replay import advance, replay
 
 SHARES = 30
-_BATCH = 200
 
 
-def differences(row: LoanState, facts: Iterable[LoanFact], on: date) -> str:
+def todays_share(*, partition_id: int, on: date) -> list[int]:
+    """``on`` 轮到抽查的借据编号：编号除以三十的余数与日序数相同的，隔离的不查。"""
+    rows = LoanState.objects.annotate(share=Mod("pk", SHARES)).filter(
+        partition_id=partition_id, share=on.toordinal() % SHARES, held=False
+    )
+    return list(rows.order_by("pk").values_list("pk", flat=True))
+
+
+def check_share(loan_ids: Sequence[int], *, on: date) -> list[tuple[int, str]]:
+    """抽查这些借据，不符的隔离；返回隔离的（编号, 原因）。"""
+    held = []
+    for loan_id, _ in check_loans(loan_ids, on=on):
+        with transaction.atomic():
+            if reason := _hold_if_wrong(loan_id, on):
+                held.append((loan_id, reason))
+    return held
+
+
+def check_loans(loan_ids: Sequence[int], *, on: date | None = None) -> list[tuple[int, str]]:
+    """重放这些借据，列出不符的（编号, 差异）。两条 SQL。"""
+    facts = _facts(loan_ids)
+    problems = []
+    for row in _rows().filter(pk__in=loan_ids).order_by("pk"):
+        stands = on or date.fromordinal(row.from_day)
+        if problem := _problem(row, facts.get(row.pk, []), stands):
+            problems.append((row.pk, problem))
+    return problems
+
+
+def _rows() -> QuerySet[LoanState]:
+    # The terms come as text: equal texts are parsed once, and no model of the loan is built for each row.
+    return LoanState.objects.annotate(terms_text=Cast("loan__terms", TextField()))
+
+
+def _facts(loan_ids: Sequence[int]) -> dict[int, list[Fact]]:
+    rows = (
+        LoanFact.objects.filter(loan_id__in=loan_ids)
+        .order_by("loan_id", "seq")
+        .values_list("loan_id", "seq", "kind", "value_on", "booked_on", "amount_fen", "data")
+    )
+    return {
+        loan_id: [Fact(seq, FactKind(kind), *rest) for _, seq, kind, *rest in group]
+        for loan_id, group in groupby(rows, key=itemgetter(0))
+    }
+
+
+def _hold_if_wrong(loan_id: int, on: date) -> str:
+    """锁住再看一遍：事实与状态分两次读，其间可能正好记了一笔，那不是差错。仍不符才隔离。"""
+    row = _rows().select_for_update(of=("self",)).get(pk=loan_id)
+    if row.held:
+        return ""
+    problem = _problem(row, _facts([loan_id]).get(loan_id, []), on)
+    if not problem:
+        return ""
+    reason = f"抽查重放不符：{problem}"
+    hold(row, reason=reason, stands_day=on.toordinal())
+    return reason
+
+
+def _problem(row: LoanState, facts: Sequence[Fact], on: date) -> str:
+    try:
+        return _differences(row, facts, on)
+    except Exception as error:  # a loan that cannot even be read is the finding itself, and must not stop the others
+        return f"读不出或重放不动：{type(error).__name__} {error}"
+
+
+def _differences(row: LoanState, facts: Sequence[Fact], on: date) -> str:
     """状态投影与从头重放之差，一致为空串。独立于日终的写入路径。"""
-    terms = terms_of(row.loan.terms)
+    terms = terms_of(row.terms_text)  # type: ignore[attr-defined]
     stands = row.from_day if row.held else max(on.toordinal(), row.from_day)
-    again = replay(terms, facts_of(facts), on=date.fromordinal(stands))
+    again = replay(terms, facts, on=date.fromordinal(stands))
     booked = booked_position(row, stands)
     expected = positions(terms, again)
     if booked != expected:
@@ -37,57 +106,3 @@ def differences(row: LoanState, facts: Iterable[LoanFact], on: date) -> str:
     if again.next_on != stored.next_on or (row.next_day <= stands and not row.held):
         return f"日程：下一事件 {row.next_day} 未被处理（账立于 {stands}）"
     return ""
-
-
-def replay_share(
-    *,
-    partition_id: int,
-    on: date,
-    progress: Callable[[int, int], None],
-    found: Callable[[int, str], None] = lambda *_: None,
-) -> int:
-    """抽查本日的一份，不符的隔离并经 ``found``（编号, 原因）报告；返回抽查笔数。"""
-    rows = LoanState.objects.annotate(share=Mod("pk", SHARES)).filter(
-        partition_id=partition_id, share=on.toordinal() % SHARES, held=False
-    )
-    ids = list(rows.order_by("pk").values_list("pk", flat=True))
-    for start in range(0, len(ids), _BATCH):
-        for loan_id, _ in check_loans(ids[start : start + _BATCH], on=on):
-            with transaction.atomic():
-                if reason := _hold_if_wrong(loan_id, on):
-                    found(loan_id, reason)
-        progress(min(start + _BATCH, len(ids)), len(ids))
-    return len(ids)
-
-
-def _hold_if_wrong(loan_id: int, on: date) -> str:
-    """锁住再看一遍：事实与状态分两次读，其间可能正好记了一笔，那不是差错。仍不符才隔离。"""
-    row = LoanState.objects.select_for_update(of=("self",)).select_related("loan").get(pk=loan_id)
-    if row.held:
-        return ""
-    problem = _problem(row, list(LoanFact.objects.filter(loan_id=loan_id).order_by("seq")), on)
-    if not problem:
-        return ""
-    reason = f"抽查重放不符：{problem}"
-    hold(row, reason=reason, stands_day=on.toordinal())
-    return reason
-
-
-def _problem(row: LoanState, facts: Iterable[LoanFact], on: date) -> str:
-    try:
-        return differences(row, facts, on)
-    except Exception as error:  # a loan that cannot even be read is the finding itself, and must not stop the others
-        return f"读不出或重放不动：{type(error).__name__} {error}"
-
-
-def check_loans(loan_ids: list[int], *, on: date | None = None) -> list[tuple[int, str]]:
-    """重放这些借据，列出不符的（编号, 差异）。两条 SQL。"""
-    facts: dict[int, list[LoanFact]] = {}
-    for fact in LoanFact.objects.filter(loan_id__in=loan_ids).order_by("loan_id", "seq"):
-        facts.setdefault(fact.loan_id, []).append(fact)
-    problems = []
-    for row in LoanState.objects.select_related("loan").filter(pk__in=loan_ids).order_by("pk"):
-        stands = on or date.fromordinal(row.from_day)
-        if problem := _problem(row, facts.get(row.pk, []), stands):
-            problems.append((row.pk, problem))
-    return problems
