@@ -30,7 +30,7 @@ def _database(url: str) -> dict[str, Any]:
     if parts.scheme == "sqlite":
         name = unquote(parts.path)
         return {
-            "ENGINE": "django.db.backends.sqlite3",
+            "ENGINE": "sancha.kit.database.sqlite3",
             "NAME": name,
             "OPTIONS": {
                 # IMMEDIATE: a writer takes the lock at BEGIN, so no upgrade dead-locks (docs/adr/0012).
@@ -41,7 +41,7 @@ def _database(url: str) -> dict[str, Any]:
         }
     if parts.scheme in {"postgres", "postgresql"}:
         return {
-            "ENGINE": "django.db.backends.postgresql",
+            "ENGINE": "sancha.kit.database.postgresql",
             "NAME": unquote(parts.path.lstrip("/")) or "sancha",
             "USER": unquote(parts.username or ""),
             "PASSWORD": unquote(parts.password or ""),

@@ -25,7 +25,7 @@ class Killed(BaseException):
 
 def kill_at(monkeypatch: pytest.MonkeyPatch, nth: int, *, after: bool) -> None:
     """第 ``nth`` 批写到一半（``after`` 为真则账已写完、行还没标）时被杀。"""
-    write, calls = importing.write_loans, {"n": 0}
+    write, calls = importing.committing.write_loans, {"n": 0}
 
     def dying(*args: Any, **kwargs: Any) -> Any:
         calls["n"] += 1
@@ -35,7 +35,7 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, nth: int, *, after: bool) -> None:
             write(*args, **kwargs)
         raise Killed
 
-    monkeypatch.setattr(importing, "write_loans", dying)
+    monkeypatch.setattr(importing.committing, "write_loans", dying)
 
 
 @pytest.mark.parametrize("after", [False, True])
@@ -81,7 +81,7 @@ def test_a_day_close_in_between_does_not_stand_in_the_way(
 
 def test_one_loan_that_fails_keeps_out_only_itself(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     batch_id = desk.stage(sheet([register_row(nth) for nth in range(1, 5)]))["batch_id"]
-    write = importing.write_loans
+    write = importing.committing.write_loans
 
     def picky(drafts: Any, **kwargs: Any) -> Any:
         if any(draft.dossier.ref == "OLD0003" for draft in drafts):
@@ -89,7 +89,7 @@ def test_one_loan_that_fails_keeps_out_only_itself(desk: Desk, monkeypatch: pyte
         return write(drafts, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(importing, "write_loans", picky)
+        patch.setattr(importing.committing, "write_loans", picky)
         done = desk.commit(batch_id)
 
     assert (done["status"], done["imported"], done["failed"]) == ("INCOMPLETE", 3, 1)
@@ -170,7 +170,7 @@ def test_withdrawal_killed_and_continued(committed_desk: Desk, monkeypatch: pyte
     desk = committed_desk
     batch_id = desk.stage(sheet([register_row(nth) for nth in range(1, 4)]))["batch_id"]
     desk.commit(batch_id)
-    take, calls = importing._withdraw_loan, {"n": 0}
+    take, calls = importing.withdrawing._withdraw_loan, {"n": 0}
 
     def dying(*args: Any, **kwargs: Any) -> None:
         calls["n"] += 1
@@ -179,7 +179,7 @@ def test_withdrawal_killed_and_continued(committed_desk: Desk, monkeypatch: pyte
         take(*args, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(importing, "_withdraw_loan", dying)
+        patch.setattr(importing.withdrawing, "_withdraw_loan", dying)
         with pytest.raises(Killed):
             withdraw(desk, batch_id)
     assert LoanState.objects.count() == 3, "那一批没做完，全部退回"

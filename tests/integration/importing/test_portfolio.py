@@ -9,6 +9,7 @@ import pytest
 from django.db import transaction
 
 from sancha.apps.ledger import queries as ledger
+from sancha.apps.ledger.models import Line
 from sancha.apps.parties.models import Party
 from sancha.apps.servicing.importing import queries
 from sancha.apps.servicing.importing.reading import SourceFile
@@ -122,7 +123,7 @@ def test_imported_money_and_income_of_the_past_do_not_touch_cash_or_this_year(de
     balances = ledger.position_totals(desk.on, ledger.EVERYWHERE)
     by_code = {code: amount for (*_, code), amount in balances.items() if amount}
     assert by_code["CASH"] == 810_000 - 1_200_000, "头寸照记，借据与账簿才对得上"
-    voucher_lines = ledger.Line.objects.filter(position_code__in=("CASH", "INTEREST_INCOME")).values_list(
+    voucher_lines = Line.objects.filter(position_code__in=("CASH", "INTEREST_INCOME")).values_list(
         "account__role", "account__category"
     )
     assert {category for _, category in voucher_lines} == {"EQUITY"}, "科目落在期初转入，不动银行存款，不算今年收入"

@@ -12,6 +12,7 @@ from django.db import connection
 from sancha.apps.access import queries as access
 from sancha.apps.work.kinds import TaskKind, kind_of
 from sancha.apps.work.models import FormVersion, Task
+from sancha.kit.database.lengths import require_fits
 from sancha.kit.errors import DomainError
 from sancha.kit.rowset import ColumnType, rowset
 from sancha.rulebook.posts import find_post, post_name
@@ -123,8 +124,7 @@ def raise_task(*, spec: TaskSpec) -> int:
 
 def _task_values(spec: TaskSpec, posts: dict[tuple[str, int], str], forms: dict[tuple[str, date], int]) -> list[Any]:
     kind = kind_of(spec.kind)
-    assert len(spec.occurrence_key) <= 200, f"{spec.kind}: occurrence key is too long"
-    return [
+    values = [
         spec.kind,
         spec.subject_type,
         spec.subject_id,
@@ -145,6 +145,11 @@ def _task_values(spec: TaskSpec, posts: dict[tuple[str, int], str], forms: dict[
         forms[kind.form_code, spec.opened_on] if kind.form_code else None,
         spec.opened_on,
     ]
+    # One statement of plain SQL writes them all, so nothing else would say which column is too long.
+    for name, value in zip(_TASK_COLUMNS, values, strict=True):
+        if isinstance(value, str):
+            require_fits(Task._meta.get_field(name), value)
+    return values
 
 
 def _posts_for(rows: Sequence[TaskSpec]) -> dict[tuple[str, int], str]:
