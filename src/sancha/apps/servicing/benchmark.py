@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from datetime import date, timedelta
+from itertools import count
 from random import Random
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Model
 
 from sancha.apps.ledger.posting import VoucherSpec, post_vouchers
 from sancha.apps.servicing.accrual import partition_growth
@@ -24,8 +25,9 @@ from sancha.kernel.replay import project, replay
 from sancha.kernel.terms import Method, Terms
 from sancha.kit.actor import SYSTEM
 from sancha.kit.clock import now
+from sancha.kit.rowset import rowset
 
-_CHUNK = 5000
+_CHUNK = 20_000
 ARREARS_SHARE = 0.05
 
 
@@ -60,101 +62,29 @@ def clear() -> None:
 def build(world: dict[str, Any], *, loans: int, share: float, seed: int, day: date) -> None:
     """造账：``share`` 的借据次日到期，其余错开在本月别的日子；5% 欠一到五期。
 
-    同样条款与历史的借据状态相同，故按（起息日, 欠几期）只重放一次，再批量写出。
+    同样条款与历史的借据状态相同，故每种（起息日, 欠几期）只重放一次、写成一笔样板，其余由数据库照样板抄写。
     """
     rng = Random(seed)
-    tomorrow = day + timedelta(days=1)
-    base = Terms(
-        start=day,
-        principal_fen=5_000_000,
-        rate_ppm=144_000,
-        method=Method.LEVEL_PAYMENT,
-        periods=12,
-        day_count=DayCount.MONTHLY,
-        penalty_multiplier_ppm=1_500_000,
-        class_thresholds=((1, 2), (91, 3), (271, 4), (361, 5)),
-        nonaccrual_after_dpd=90,
-        institution=str(world["institution_id"]),
-        product=str(world["product_id"]),
-    )
-    seen: dict[tuple[date, int], tuple[Terms, list[Fact], dict[str, Any], Any]] = {}
+    kinds = [_drawn(rng, share, day + timedelta(days=1)) for _ in range(loans)]
+    templates: dict[tuple[date, int], tuple[int, Keyed]] = {}
+    with transaction.atomic():
+        for kind in kinds:
+            if kind not in templates:
+                templates[kind] = _template(world, *kind, number=f"B{seed}-T{len(templates)}", day=day)
+    fresh = count(max(pk for pk, _ in templates.values()) + 1)
+    spent: set[tuple[date, int]] = set()
+    clones: list[tuple[int, int, str]] = []
     totals: Keyed = {}
-
-    def template(start: date, missed: int) -> tuple[Terms, list[Fact], dict[str, Any], Any]:
-        if (start, missed) not in seen:
-            terms = replace(base, start=start)
-            facts = [Fact(1, FactKind.DISBURSEMENT, start, start, terms.principal_fen)]
-            plan = project(terms, replay(terms, facts, on=start)).installments
-            due = [item for item in plan if item.due_date <= day]
-            facts += [
-                Fact(i + 2, FactKind.REPAYMENT, item.due_date, item.due_date, item.unpaid_fen)
-                for i, item in enumerate(due[: len(due) - missed])
-            ]
-            state = replay(terms, facts, on=day)
-            seen[start, missed] = (
-                terms,
-                facts,
-                projection(terms, state, len(facts)),
-                keyed(accounting_key(terms, state), positions(terms, state)),
-            )
-        return seen[start, missed]
-
-    moment = now()
-    for first in range(0, loans, _CHUNK):
-        rows, states, facts_out = [], [], []
+    for number, kind in enumerate(kinds):
+        template_id, amounts = templates[kind]
+        if kind in spent:
+            clones.append((next(fresh), template_id, f"B{seed}-{number}"))
+        spent.add(kind)  # the template itself is the first loan of its kind
+        for place, amount in amounts.items():
+            totals[place] = totals.get(place, 0) + amount
+    for start in range(0, len(clones), _CHUNK):
         with transaction.atomic():
-            for number in range(first, min(first + _CHUNK, loans)):
-                due_tomorrow = rng.random() < share
-                offset = 0 if due_tomorrow else rng.randrange(1, 28)
-                months_ago = rng.randrange(1, 12)
-                anchor = tomorrow + timedelta(days=offset)
-                start = _months_before(anchor, months_ago)
-                missed = (
-                    min(rng.randrange(1, 6), months_ago - 1) if rng.random() < ARREARS_SHARE and months_ago > 1 else 0
-                )
-                terms, facts, values, position = template(start, missed)
-                loan = Loan(
-                    number=f"B{seed}-{number}",
-                    party_id=world["party_id"],
-                    product_id=world["product_id"],
-                    institution_id=world["institution_id"],
-                    status="ACTIVE",
-                    terms=terms.as_document(),
-                    principal_fen=terms.principal_fen,
-                    rate_ppm=terms.rate_ppm,
-                    method=str(terms.method),
-                    starts_on=start,
-                    matures_on=_months_before(start, -12),
-                    booked_on=start,
-                )
-                rows.append(loan)
-                states.append(values)
-                facts_out.append(facts)
-                for place, amount in position.items():
-                    totals[place] = totals.get(place, 0) + amount
-            Loan.objects.bulk_create(rows)
-            LoanState.objects.bulk_create(
-                LoanState(
-                    loan_id=loan.pk,
-                    partition_id=world["partition_id"],
-                    **{name: values[name] for name in STATE_COLUMNS},
-                )
-                for loan, values in zip(rows, states, strict=True)
-            )
-            LoanFact.objects.bulk_create(
-                LoanFact(
-                    loan_id=loan.pk,
-                    seq=f.seq,
-                    kind=str(f.kind),
-                    value_on=f.value_on,
-                    booked_on=f.booked_on,
-                    amount_fen=f.amount_fen,
-                    data={},
-                    recorded_at=moment,
-                )
-                for loan, facts in zip(rows, facts_out, strict=True)
-                for f in facts
-            )
+            _copy(clones[start : start + _CHUNK])
     with transaction.atomic():
         post_vouchers(
             [
@@ -171,8 +101,94 @@ def build(world: dict[str, Any], *, loans: int, share: float, seed: int, day: da
         )
 
 
-def _months_before(day: date, months: int) -> date:
+def _drawn(rng: Random, share: float, tomorrow: date) -> tuple[date, int]:
+    """抽一笔：（起息日, 欠几期）。"""
+    offset = 0 if rng.random() < share else rng.randrange(1, 28)
+    months_ago = rng.randrange(1, 12)
+    in_arrears = rng.random() < ARREARS_SHARE and months_ago > 1
+    missed = min(rng.randrange(1, 6), months_ago - 1) if in_arrears else 0
+    return _months_before(tomorrow + timedelta(days=offset), months_ago), missed
 
+
+def _template(world: dict[str, Any], start: date, missed: int, *, number: str, day: date) -> tuple[int, Keyed]:
+    """写一笔样板借据：条款、事实、状态。返回编号与头寸。"""
+    terms = Terms(
+        start=start,
+        principal_fen=5_000_000,
+        rate_ppm=144_000,
+        method=Method.LEVEL_PAYMENT,
+        periods=12,
+        day_count=DayCount.MONTHLY,
+        penalty_multiplier_ppm=1_500_000,
+        class_thresholds=((1, 2), (91, 3), (271, 4), (361, 5)),
+        nonaccrual_after_dpd=90,
+        institution=str(world["institution_id"]),
+        product=str(world["product_id"]),
+    )
+    facts = [Fact(1, FactKind.DISBURSEMENT, start, start, terms.principal_fen)]
+    plan = project(terms, replay(terms, facts, on=start)).installments
+    due = [item for item in plan if item.due_date <= day]
+    facts += [
+        Fact(i + 2, FactKind.REPAYMENT, item.due_date, item.due_date, item.unpaid_fen)
+        for i, item in enumerate(due[: len(due) - missed])
+    ]
+    state = replay(terms, facts, on=day)
+    loan = Loan.objects.create(
+        number=number,
+        party_id=world["party_id"],
+        product_id=world["product_id"],
+        institution_id=world["institution_id"],
+        status="ACTIVE",
+        terms=terms.as_document(),
+        principal_fen=terms.principal_fen,
+        rate_ppm=terms.rate_ppm,
+        method=str(terms.method),
+        starts_on=start,
+        matures_on=_months_before(start, -12),
+        booked_on=start,
+    )
+    values = projection(terms, state, len(facts))
+    LoanState.objects.create(
+        loan_id=loan.pk, partition_id=world["partition_id"], **{name: values[name] for name in STATE_COLUMNS}
+    )
+    moment = now()
+    LoanFact.objects.bulk_create(
+        LoanFact(
+            loan_id=loan.pk,
+            seq=fact.seq,
+            kind=str(fact.kind),
+            value_on=fact.value_on,
+            booked_on=fact.booked_on,
+            amount_fen=fact.amount_fen,
+            data={},
+            recorded_at=moment,
+        )
+        for fact in facts
+    )
+    return loan.pk, keyed(accounting_key(terms, state), positions(terms, state))
+
+
+def _copy(rows: list[tuple[int, int, str]]) -> None:
+    """照样板抄写：每项是（新编号, 样板编号, 借据号）。"""
+    source = rowset("n", {"pk": "bigint", "template": "bigint", "number": "text"}, rows)
+    plans: tuple[tuple[type[Model], str, dict[str, str]], ...] = (
+        (Loan, "id", {"id": "n.pk", "number": "n.number"}),
+        (LoanState, "loan_id", {"loan_id": "n.pk"}),
+        (LoanFact, "loan_id", {"loan_id": "n.pk", "id": ""}),
+    )
+    with connection.cursor() as cursor:
+        for model, key, given in plans:
+            columns = [field.column for field in model._meta.concrete_fields if given.get(field.column) != ""]
+            values = ", ".join(given.get(column, f"t.{column}") for column in columns)
+            table = model._meta.db_table
+            cursor.execute(
+                f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM {source.sql} JOIN {table} t"
+                f" ON t.{key} = n.template",
+                source.params,
+            )
+
+
+def _months_before(day: date, months: int) -> date:
     return date.fromordinal(add_months(day.toordinal(), -months, day.day))
 
 
