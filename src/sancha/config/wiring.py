@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from sancha.apps.access.operations import register_closing_guard
+from sancha.apps.access.obstacles import register_closing_guard, register_moving_guard, register_opening_step
+from sancha.apps.businessday.operations import crosses_groups, join_parent_partition
+from sancha.apps.cashdesk.queries import unfinished_money_reason
 from sancha.apps.recovery.kinds import FOLLOW_UP
 from sancha.apps.servicing.operations.booking import BOOKING_CHECK, authorize_booking
-from sancha.apps.servicing.queries import live_loans_reason
-from sancha.apps.work.kinds import register_closer, register_kind
+from sancha.apps.servicing.queries import find_loan, live_loans_reason
+from sancha.apps.work.kinds import register_closer, register_kind, register_root
+from sancha.apps.work.queries import open_tasks_reason
+from sancha.kit.actor import Actor
 
 
 def connect() -> None:
@@ -14,7 +18,16 @@ def connect() -> None:
     register_kind(BOOKING_CHECK)
     register_closer(BOOKING_CHECK.code, authorize_booking)
     register_kind(FOLLOW_UP)
-    register_closing_guard(live_loans_reason)
+    register_closing_guard("loan", live_loans_reason)
+    register_closing_guard("money", unfinished_money_reason)
+    register_closing_guard("task", open_tasks_reason)
+    register_root("loan", _loan_in_scope)
+    register_moving_guard(crosses_groups)
+    register_opening_step(join_parent_partition)
+
+
+def _loan_in_scope(actor: Actor, loan_id: int) -> None:
+    find_loan(actor=actor, loan_id=loan_id)
 
 
 SUBSCRIBERS: dict[str, tuple[object, ...]] = {}

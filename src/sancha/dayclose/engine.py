@@ -84,7 +84,7 @@ def unfinished_day(group_id: int) -> date:
     """待日终的那一天：有做了一半的就是那天，否则是营业日。"""
     stopped = (
         CloseRun.objects.filter(group_id=group_id)
-        .exclude(status=CloseRun.Status.DONE)
+        .exclude(status=CloseRun.RunStatus.DONE)
         .order_by("day")
         .values_list("day", flat=True)
         .first()
@@ -95,11 +95,11 @@ def unfinished_day(group_id: int) -> date:
 def _close_day(actor: Actor, group_id: int, day: date, progress: Progress, chunk: int, crew: Crew) -> DayReport:
     started = time.perf_counter()
     run_row, created = CloseRun.objects.get_or_create(
-        group_id=group_id, day=day, defaults={"status": CloseRun.Status.RUNNING, "started_at": now()}
+        group_id=group_id, day=day, defaults={"status": CloseRun.RunStatus.RUNNING, "started_at": now()}
     )
     if not created:
         run_row.attempts += 1
-        run_row.status, run_row.message = CloseRun.Status.RUNNING, ""
+        run_row.status, run_row.message = CloseRun.RunStatus.RUNNING, ""
         run_row.save(update_fields=["attempts", "status", "message"])
     write_audit(
         actor=actor,
@@ -113,7 +113,7 @@ def _close_day(actor: Actor, group_id: int, day: date, progress: Progress, chunk
     for position, step in enumerate(PIPELINE):
         for partition_id in partitions if step.per_partition else [0]:
             _run_step(run_row, position, step, partition_id, progress, chunk, crew, report)
-    run_row.status, run_row.finished_at = CloseRun.Status.DONE, now()
+    run_row.status, run_row.finished_at = CloseRun.RunStatus.DONE, now()
     run_row.save(update_fields=["status", "finished_at"])
     report.seconds = time.perf_counter() - started
     report.held = HeldLoan.objects.filter(run=run_row).count()
@@ -134,9 +134,9 @@ def _run_step(
         run=run_row,
         position=position,
         partition_id=partition_id or None,
-        defaults={"code": step.code, "name": step.name, "status": CloseStep.Status.RUNNING, "started_at": now()},
+        defaults={"code": step.code, "name": step.name, "status": CloseStep.StepStatus.RUNNING, "started_at": now()},
     )
-    if row.status == CloseStep.Status.DONE:
+    if row.status == CloseStep.StepStatus.DONE:
         return
     started = time.perf_counter()
     seen = {"at": 0.0}
@@ -162,9 +162,9 @@ def _run_step(
     except Exception as error:
         failed_after = int((time.perf_counter() - started) * 1000)
         CloseStep.objects.filter(pk=row.pk).update(
-            status=CloseStep.Status.FAILED, message=str(error), seconds_ms=failed_after
+            status=CloseStep.StepStatus.FAILED, message=str(error), seconds_ms=failed_after
         )
-        CloseRun.objects.filter(pk=run_row.pk).update(status=CloseRun.Status.STOPPED, message=f"{step.name}：{error}")
+        CloseRun.objects.filter(pk=run_row.pk).update(status=CloseRun.RunStatus.STOPPED, message=f"{step.name}：{error}")
         if isinstance(error, DomainError):
             raise
         raise Conflict(
@@ -176,7 +176,7 @@ def _run_step(
         ) from error
     elapsed = time.perf_counter() - started
     CloseStep.objects.filter(pk=row.pk).update(
-        status=CloseStep.Status.DONE,
+        status=CloseStep.StepStatus.DONE,
         done=count,
         total=count,
         seconds_ms=int(elapsed * 1000),

@@ -6,7 +6,7 @@ from django.db import models
 class CloseRun(models.Model):
     """一次日终：一个营业日组的一天。"""
 
-    class Status(models.TextChoices):
+    class RunStatus(models.TextChoices):
         """状态。"""
 
         RUNNING = "RUNNING", "进行中"
@@ -15,7 +15,7 @@ class CloseRun(models.Model):
 
     group_id = models.BigIntegerField()
     day = models.DateField("日期")
-    status = models.CharField("状态", max_length=10, choices=Status.choices)
+    status = models.CharField("状态", max_length=10, choices=RunStatus.choices)
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
     attempts = models.PositiveIntegerField(default=1)
@@ -28,7 +28,7 @@ class CloseRun(models.Model):
 class CloseStep(models.Model):
     """日终的一步（某一分区，或全组）。"""
 
-    class Status(models.TextChoices):
+    class StepStatus(models.TextChoices):
         """状态。"""
 
         RUNNING = "RUNNING", "进行中"
@@ -40,7 +40,7 @@ class CloseStep(models.Model):
     code = models.CharField(max_length=30)
     name = models.CharField(max_length=60)
     partition_id = models.BigIntegerField(null=True)
-    status = models.CharField(max_length=10, choices=Status.choices)
+    status = models.CharField(max_length=10, choices=StepStatus.choices)
     done = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)
     seconds_ms = models.PositiveIntegerField(default=0)

@@ -4,11 +4,14 @@ from datetime import date, timedelta
 
 import pytest
 
-from sancha.apps.access import operations, queries
+from sancha.apps.access import obstacles, operations, queries
+from sancha.apps.businessday.queries import partition_of
 from sancha.kit.actor import SYSTEM
 from sancha.kit.errors import Conflict, DomainError, NotFound, NotPermitted
+from sancha.kit.models import AuditEvent
 from sancha.kit.operation import KeyReused
 from tests.support.factories_access import INSTITUTIONS, OPENING_DAY, County, fresh_key
+from tests.support.office import open_office
 
 
 def codes(county: County, actor) -> list[str]:
@@ -135,12 +138,14 @@ def test_repeat_with_one_key_opens_once_and_other_content_is_refused(county: Cou
 
 def test_closing_lists_what_is_in_the_way(county: County, monkeypatch: pytest.MonkeyPatch) -> None:
     county.actor("LOAN_OFFICER")
-    monkeypatch.setattr(operations.institutions, "_closing_guards", [])
-    operations.register_closing_guard(lambda institution_id: "还有 3 笔未结清借据")
+    monkeypatch.setattr(obstacles, "_closing_guards", {})
+    obstacles.register_closing_guard("loan", lambda institution_id: "还有 3 笔未结清借据")
     with pytest.raises(Conflict) as refused:
         operations.close_institution(actor=SYSTEM, key=fresh_key(), on=OPENING_DAY, institution_id=county.ids["S1"])
-    for reason in ("1 个在营下级", "1 段未结束的任职", "3 笔未结清借据"):
+    for reason in ("1 个在营下级", "石桥支行", "1 段未结束的任职", "3 笔未结清借据"):
         assert reason in refused.value.message
+    kinds = [item.kind for item in obstacles.obstacles_to_closing(institution_id=county.ids["S1"], on=OPENING_DAY)]
+    assert kinds == ["child", "holding", "loan"]
 
 
 def test_closed_institution_leaves_the_tree_and_takes_nobody(county: County) -> None:
@@ -151,3 +156,60 @@ def test_closed_institution_leaves_the_tree_and_takes_nobody(county: County) -> 
     with pytest.raises(Conflict) as refused:
         county.actor("LOAN_OFFICER", at="S9")
     assert refused.value.code == "INSTITUTION_CLOSED"
+
+
+def test_the_day_of_the_parent_is_taken_over_and_another_legal_person_is_out_of_reach(county: County) -> None:
+    opened = operations.open_institution(
+        actor=county.actor("ADMINISTRATOR"), key=fresh_key(), on=OPENING_DAY, code="S7", name="新桥支行",
+        kind="TIER2_SUB_BRANCH", parent_id=county.ids["S1"],
+    )  # fmt: skip
+    assert partition_of(institution_id=opened["institution_id"]).id == county.partition_id
+    partner = operations.open_institution(
+        actor=SYSTEM, key=fresh_key(), on=OPENING_DAY, code="P1", name="兴农饲料", kind="PARTNER",
+        parent_id=county.ids["S1"],
+    )  # fmt: skip
+    with pytest.raises(Conflict) as refused:
+        operations.move_institution(
+            actor=SYSTEM, key=fresh_key(), on=OPENING_DAY, institution_id=partner["institution_id"],
+            parent_id=county.ids["GC"],
+        )  # fmt: skip
+    assert refused.value.code == "INSTITUTION_CANNOT_MOVE"
+    assert "担保中心" in refused.value.message
+
+
+def test_renaming_keeps_the_code_and_is_audited(county: County) -> None:
+    inputs = {"actor": county.actor("ADMINISTRATOR"), "on": OPENING_DAY, "institution_id": county.ids["S1"]}
+    done = operations.edit_institution(**inputs, key=fresh_key(), name="柳溪镇支行", phone="0839-7200001")
+    assert done["changed"] == ["name", "phone"]
+    found = queries.institution_detail(SYSTEM, county.ids["S1"], on=OPENING_DAY)
+    assert (found.info.name, found.info.code, found.parent_name) == ("柳溪镇支行", "S1", "河东分行")
+    event = AuditEvent.objects.get(operation="access.edit_institution")
+    assert event.data["name"] == ["柳溪支行", "柳溪镇支行"]
+    with pytest.raises(Conflict) as refused:
+        operations.edit_institution(**inputs, key=fresh_key(), name="柳溪镇支行", phone="0839-7200001")
+    assert refused.value.code == "NOTHING_CHANGED"
+    with pytest.raises(NotFound):
+        operations.edit_institution(
+            **{**inputs, "actor": county.actor("ADMINISTRATOR", at="GC")}, key=fresh_key(), name="别人的"
+        )
+
+
+def test_an_office_with_loans_cash_and_tasks_does_not_close_and_an_empty_one_does(county: County) -> None:
+    """接好线的真检查：借据、钱箱、待办各说各的。"""
+    office = open_office(county)
+    loan = office.lend()
+    office.repay(loan, 10_000)
+    office.receive(5_000)
+    kinds = {
+        item.kind: item.text for item in obstacles.obstacles_to_closing(institution_id=county.ids["S1"], on=OPENING_DAY)
+    }
+    assert {"child", "holding", "loan", "money"} <= set(kinds)
+    assert "1 笔存续" in kinds["loan"]
+    assert "银行账户「基本户」账面还有 50.00 元" in kinds["money"]
+    assert "1 笔收款挂账" in kinds["money"]
+    assert obstacles.obstacles_to_closing(institution_id=county.ids["S9"], on=OPENING_DAY) == []
+
+
+def test_kinds_are_offered_in_one_place() -> None:
+    assert queries.institution_kinds()[0] == ("HEAD_OFFICE", "总行")
+    assert [code for code, _ in queries.kinds_under("STREET")] == ["COMMUNITY", "PARTNER"]

@@ -42,9 +42,8 @@ def test_an_institution_without_a_group_is_told_what_to_do(county: County) -> No
         key=fresh_key(),
         on=DAY,
         code="S7",
-        name="新支行",
-        kind="TIER2_SUB_BRANCH",
-        parent_id=county.ids["S1"],
+        name="新设的独立支行",
+        kind="TIER1_SUB_BRANCH",
     )
     with pytest.raises(NotFound) as refused:
         queries.business_date(institution_id=opened["institution_id"])

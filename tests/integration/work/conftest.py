@@ -44,6 +44,7 @@ FILLED = {"stock_fen": 1_250_000, "seen_on": "2026-03-02", "open": True, "trade"
 def _registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kinds, "_kinds", {})
     monkeypatch.setattr(kinds, "_closers", {})
+    monkeypatch.setattr(kinds, "_roots", {})
     kinds.register_kind(AUTHORIZE)
     kinds.register_kind(VISIT)
 

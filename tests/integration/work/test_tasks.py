@@ -419,3 +419,17 @@ def test_two_closings_at_once_leave_one_decision() -> None:
     results = at_once(lambda: close(one, task_id), lambda: close(two, task_id))
     assert sorted(type(result).__name__ for result in results) == ["Conflict", "dict"]
     assert len(queries.task_detail(one, task_id, on=DAY).decisions) == 1
+
+
+def test_a_case_out_of_scope_is_not_found_and_one_without_tasks_is_empty(county: County) -> None:
+    """看不看得见由案子的主人说：没有任务与无权看是两回事。"""
+
+    def find(actor: Actor, root_id: int) -> None:
+        if root_id != 7:
+            raise NotFound("LOAN_NOT_FOUND", "没有这笔借据。")
+
+    kinds.register_root("loan", find)
+    actor = county.actor("LOAN_OFFICER")
+    assert queries.tasks_of_root(actor, root_type="loan", root_id=7, on=OPENING_DAY) == []
+    with pytest.raises(NotFound):
+        queries.tasks_of_root(actor, root_type="loan", root_id=8, on=OPENING_DAY)

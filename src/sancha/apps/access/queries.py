@@ -9,7 +9,14 @@ from datetime import date, datetime
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from sancha.apps.access.models import Institution, InstitutionKind, Person, Placement, PostHolding
+from sancha.apps.access.models import (
+    PARENT_KINDS,
+    Institution,
+    InstitutionKind,
+    Person,
+    Placement,
+    PostHolding,
+)
 from sancha.kit.actor import Actor
 from sancha.kit.errors import NotFound, NotPermitted
 from sancha.kit.models import ApiToken
@@ -39,6 +46,28 @@ class InstitutionInfo:
     def depth(self) -> int:
         """在树中的层数，根为 0。"""
         return self.path.count("/") - 2
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementInfo:
+    """一条隶属记录：自某日起归谁管（空为独立机构）。"""
+
+    parent_name: str
+    valid_from: date
+    booked_on: date
+    recorded_by_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class InstitutionDetail:
+    """一家机构的全貌：设立与撤销日、上级、历次隶属、当日在任人员。"""
+
+    info: InstitutionInfo
+    parent_name: str
+    opened_on: date
+    closed_on: date | None
+    placements: tuple[PlacementInfo, ...]
+    holders: tuple[tuple[str, HoldingInfo], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +160,38 @@ def institution_tree(actor: Actor, *, with_closed: bool = False) -> list[Institu
     )
 
 
+def institution_detail(actor: Actor, institution_id: int, *, on: date) -> InstitutionDetail:
+    """一家机构的全貌。四条查询。
+
+    :raises NotFound: 没有，或在范围之外。
+    """
+    info = require_institution(actor, institution_id)
+    row = Institution.objects.select_related("parent").get(pk=institution_id)
+    placed = Placement.objects.filter(institution=row).select_related("parent").order_by("-seq")
+    held = standing_holdings().filter(_not_ended(on), institution=row).select_related("person", "institution")
+    return InstitutionDetail(
+        info=info,
+        parent_name=row.parent.name if row.parent else "",
+        opened_on=row.opened_on,
+        closed_on=row.closed_on,
+        placements=tuple(
+            PlacementInfo(item.parent.name if item.parent else "", item.valid_from, item.booked_on, item.recorded_by_id)
+            for item in placed
+        ),
+        holders=tuple((item.person.name, _holding_info(item)) for item in held.order_by("post_code", "pk")),
+    )
+
+
+def institution_kinds() -> list[tuple[str, str]]:
+    """机构类别的代码与中文名：表单、命令行与接口都用这一份。"""
+    return [(str(value), str(name)) for value, name in InstitutionKind.choices]
+
+
+def kinds_under(parent_kind: str) -> list[tuple[str, str]]:
+    """某类机构之下可以设的类别。"""
+    return [(value, name) for value, name in institution_kinds() if InstitutionKind(parent_kind) in PARENT_KINDS[value]]
+
+
 def find_institution(code: str) -> InstitutionInfo | None:
     """按机构号找机构，没有则空。不看数据范围，只供导入与命令行对照。"""
     row = Institution.objects.filter(code=code.strip()).first()
@@ -199,6 +260,10 @@ def standing_holdings(*, known_on: date | None = None) -> QuerySet[PostHolding]:
 
 def _valid_on(on: date) -> Q:
     return Q(valid_from__lte=on) & (Q(valid_to__isnull=True) | Q(valid_to__gt=on))
+
+
+def _not_ended(on: date) -> Q:
+    return Q(valid_to__isnull=True) | Q(valid_to__gt=on)
 
 
 def holdings_of(person_id: int, on: date, *, known_on: date | None = None) -> list[HoldingInfo]:

@@ -150,6 +150,30 @@ def _move_between(row: InstitutionDay, target: PartitionInfo) -> None:
     row.save(update_fields=["partition"])
 
 
+def join_parent_partition(institution_id: int, parent_id: int | None) -> None:
+    """新设机构归入上级的日终分区（开业的同一事务里）；上级还没有归组的（系统初始化时）以后再归。"""
+    above = InstitutionDay.objects.filter(institution_id=parent_id).first() if parent_id else None
+    if above is None:
+        return
+    lock_partition(partition_id=above.partition_id, exclusive=False)
+    InstitutionDay.objects.create(
+        institution_id=institution_id, group_id=above.group_id, partition_id=above.partition_id
+    )
+
+
+def crosses_groups(institution_id: int, parent_id: int | None) -> str | None:
+    """划转前的检查：新上级属于另一个营业日组（另一家法人）就不能划，返回理由。"""
+    if parent_id is None:
+        return None
+    names = dict(
+        InstitutionDay.objects.filter(institution_id__in=[institution_id, parent_id]).values_list(
+            "institution_id", "group__name"
+        )
+    )
+    here, there = names.get(institution_id), names.get(parent_id)
+    return f"本机构属营业日组「{here}」，新上级属「{there}」" if here and there and here != there else None
+
+
 def _locked_group(group_id: int) -> BusinessGroup:
     group = BusinessGroup.objects.select_for_update().filter(pk=group_id).first()
     if group is None:

@@ -42,7 +42,7 @@ class FactSource(models.TextChoices):
     THIRD_PARTY = "THIRD_PARTY", "第三方"
 
 
-class Channel(models.TextChoices):
+class ContactChannel(models.TextChoices):
     """联系方式。"""
 
     MOBILE = "MOBILE", "手机"
@@ -134,7 +134,7 @@ class PartyContact(DatedRecord):
     """联系方式：本人或他人（父母、雇主）的；换号是新记录。"""
 
     party = models.ForeignKey(Party, on_delete=models.PROTECT, related_name="contacts")
-    channel = models.CharField(max_length=20, choices=Channel.choices)
+    channel = models.CharField(max_length=20, choices=ContactChannel.choices)
     value = models.CharField(max_length=200)
     holder = models.CharField("谁的", max_length=60, blank=True)
 

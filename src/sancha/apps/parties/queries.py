@@ -15,7 +15,7 @@ from sancha.apps.parties.identity import check_identity, identity_key, normalize
 from sancha.apps.parties.intake import clean_name, prepare
 from sancha.apps.parties.masking import mask_address, mask_contact, mask_id_number, mask_phone
 from sancha.apps.parties.models import (
-    Channel,
+    ContactChannel,
     FactSource,
     Gender,
     IdKind,
@@ -253,7 +253,7 @@ def vocabulary() -> dict[str, list[tuple[str, str]]]:
         "id_kinds": list(IdKind.choices),
         "genders": list(Gender.choices),
         "sources": list(FactSource.choices),
-        "channels": list(Channel.choices),
+        "channels": list(ContactChannel.choices),
         "relations": list(RelationKind.choices),
     }
 
@@ -275,7 +275,7 @@ def clear_fields(*, party_id: int, fields: Sequence[str], on: date) -> dict[str,
         clear["contacts"] = [
             {
                 "channel": row.channel,
-                "channel_name": Channel(row.channel).label,
+                "channel_name": ContactChannel(row.channel).label,
                 "value": row.value,
                 "holder": row.holder,
             }
@@ -374,7 +374,7 @@ def _contact(row: PartyContact, *, clear: bool) -> ContactRow:
     return ContactRow(
         id=row.pk,
         channel=row.channel,
-        channel_name=str(Channel(row.channel).label),
+        channel_name=str(ContactChannel(row.channel).label),
         value=row.value if clear else mask_contact(row.channel, row.value),
         holder=row.holder,
         valid_from=row.valid_from,

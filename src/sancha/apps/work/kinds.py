@@ -9,9 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from sancha.kit.actor import Actor
 from sancha.rulebook.posts import find_post
 
 Closer = Callable[..., dict[str, Any]]
+RootFinder = Callable[[Actor, int], object]
 
 # 职责：职责分离按它查（ORG-3）。
 DUTY_NAMES = {
@@ -72,6 +74,7 @@ class TaskKind:
 
 _kinds: dict[str, TaskKind] = {}
 _closers: dict[str, Closer] = {}
+_roots: dict[str, RootFinder] = {}
 
 
 def register_kind(kind: TaskKind) -> None:
@@ -95,6 +98,17 @@ def register_closer(kind: str, function: Closer) -> None:
     """
     known = _closers.setdefault(kind, function)
     assert known is function, f"task kind {kind} has two closers"
+
+
+def register_root(root_type: str, finder: RootFinder) -> None:
+    """登记一类案子的主人：``finder(actor, root_id)`` 找不到或不在范围内时抛 ``NotFound``。"""
+    known = _roots.setdefault(root_type, finder)
+    assert known is finder, f"two owners of root {root_type}"
+
+
+def root_finder(root_type: str) -> RootFinder | None:
+    """这类案子的主人，没有登记则空。"""
+    return _roots.get(root_type)
 
 
 def closer_of(kind: str) -> Closer | None:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from django.db.models import Count, F, Q, QuerySet
 
 from sancha.apps.access import queries as access
-from sancha.apps.work.kinds import Outcome, duty_name, find_kind, kind_name, outcome_name
+from sancha.apps.work.kinds import Outcome, duty_name, find_kind, kind_name, outcome_name, root_finder
 from sancha.apps.work.models import Finding, Involvement, Task
 from sancha.kit.actor import Actor
 from sancha.kit.errors import NotFound
@@ -347,7 +347,14 @@ def _why_not(actor: Actor, task: Task) -> str:
 
 
 def tasks_of_root(actor: Actor, *, root_type: str, root_id: int, on: date) -> list[TaskRow]:
-    """一案（如一笔借据）的全部任务，先开者在前。一条查询。"""
+    """一案（如一笔借据）在范围内的全部任务，先开者在前。
+
+    案子看不看得见由它的主人说（``kinds.register_root``）：没有任务与无权看是两回事。
+
+    :raises NotFound: 没有这一案，或在范围之外。
+    """
+    if (find_root := root_finder(root_type)) is not None:
+        find_root(actor, root_id)
     rows = _rows(actor).filter(root_type=root_type, root_id=root_id).order_by("opened_on", "pk")
     return [_task_row(task, on) for task in rows]
 
@@ -361,6 +368,12 @@ def open_task_of(*, kind: str, subject_type: str, subject_id: int) -> int | None
 def subject_of(task_id: int) -> tuple[str, str, int] | None:
     """任务的种类与对象：``(kind, subject_type, subject_id)``。办结操作由此找到自己的对象，并核对种类。"""
     return Task.objects.filter(pk=task_id).values_list("kind", "subject_type", "subject_id").first()
+
+
+def open_tasks_reason(institution_id: int) -> str | None:
+    """撤销机构前的检查：还有未办的任务就不能撤，返回理由。"""
+    waiting = Task.objects.filter(institution_id=institution_id, state=Task.State.OPEN).count()
+    return f"尚有 {waiting} 条未办的任务" if waiting else None
 
 
 def existing_occurrences(*, keys: Collection[str]) -> set[str]:

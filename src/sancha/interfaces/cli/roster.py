@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sancha.apps.access import operations as access
+from sancha.apps.access.queries import institution_kinds, kinds_under
 from sancha.kit.actor import Actor
 from sancha.kit.spreadsheets import Row, read_table
 from sancha.rulebook.posts import conflict_between, find_post, posts
@@ -94,7 +95,7 @@ class Roster:
             for column in INSTITUTION_COLUMNS:
                 self._require(path, row, column, cell(column))
             if cell("类别") and not kind:
-                names = "、".join(str(label) for _, label in access.InstitutionKind.choices)
+                names = "、".join(label for _, label in institution_kinds())
                 self._blame(path, row, "类别", cell("类别"), "不认识的机构类别。", f"可选：{names}。")
             if place.code in self.places:
                 self._blame(path, row, "机构号", place.code, "机构号重复。", "请换一个机构号。")
@@ -172,9 +173,9 @@ class Roster:
             if higher is None:
                 return
             above = higher
-        if place.kind and parent.kind and parent.kind not in access.PARENT_KINDS[place.kind]:
-            labels = dict(access.InstitutionKind.choices)
-            allowed = "、".join(str(labels[kind]) for kind in labels if kind in access.PARENT_KINDS[place.kind])
+        if place.kind and parent.kind and place.kind not in dict(kinds_under(parent.kind)):
+            labels = dict(institution_kinds())
+            allowed = "、".join(name for kind, name in labels.items() if place.kind in dict(kinds_under(kind)))
             self._add(
                 path, place.row, "上级机构号", place.parent, f"{labels[place.kind]}不能设在{labels[parent.kind]}之下。",
                 f"上级可以是：{allowed or '（无，只能独立设立）'}。",
@@ -244,7 +245,7 @@ def _cells(row: Row) -> Any:
 
 
 def _kind(text: str) -> str:
-    for code, label in access.InstitutionKind.choices:
-        if text in {code, str(label)}:
-            return str(code)
+    for code, label in institution_kinds():
+        if text in {code, label}:
+            return code
     return ""

@@ -2,9 +2,9 @@
 
 from sancha.apps.access.operations.institutions import (
     close_institution,
+    edit_institution,
     move_institution,
     open_institution,
-    register_closing_guard,
 )
 from sancha.apps.access.operations.people import (
     add_person,
@@ -22,6 +22,7 @@ __all__ = [
     "change_password",
     "close_institution",
     "deactivate_person",
+    "edit_institution",
     "edit_person",
     "end_post",
     "grant_post",
@@ -29,7 +30,6 @@ __all__ = [
     "move_institution",
     "open_institution",
     "reactivate_person",
-    "register_closing_guard",
     "reset_password",
     "revoke_token",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -10,25 +9,13 @@ from django.db.models import Value
 from django.db.models.functions import Concat, Substr
 
 from sancha.apps.access.models import PARENT_KINDS, ROOT_KINDS, Institution, InstitutionKind, Placement
-from sancha.apps.access.operations.managed import managed_institution, not_ended, require_open, required_text
-from sancha.apps.access.queries import EVERYWHERE, standing_holdings
+from sancha.apps.access.obstacles import obstacles_to_closing, obstacles_to_moving, take_opening_steps
+from sancha.apps.access.operations.managed import managed_institution, require_open, required_text
+from sancha.apps.access.queries import EVERYWHERE
 from sancha.kit.actor import Actor
 from sancha.kit.clock import now
 from sancha.kit.errors import Conflict, DomainError, NotPermitted
 from sancha.kit.operation import operation
-
-ClosingGuard = Callable[[int], str | None]
-
-_closing_guards: list[ClosingGuard] = []
-
-
-def register_closing_guard(guard: ClosingGuard) -> None:
-    """登记撤销机构前的检查：上层应用据此拒绝（如「尚有未结清借据」）。由 ``config/wiring`` 调用。
-
-    检查函数收机构编号，返回拒绝的理由（中文），无妨碍则返回空。
-    """
-    if guard not in _closing_guards:
-        _closing_guards.append(guard)
 
 
 @operation("access.open_institution", permission="access.manage")
@@ -70,7 +57,38 @@ def open_institution(
     row.path = f"{parent.path if parent else EVERYWHERE}{row.pk}/"
     row.save(update_fields=["path"])
     _append_placement(actor, row, parent, on)
+    take_opening_steps(institution_id=row.pk, parent_id=parent_id)
     return {"subject": f"institution:{row.pk}", "institution_id": row.pk, "path": row.path}
+
+
+@operation("access.edit_institution", permission="access.manage")
+def edit_institution(
+    *, actor: Actor, key: str, on: date, institution_id: int, name: str, address: str = "", phone: str = ""
+) -> dict[str, Any]:
+    """改名，或改地址、电话。机构号与类别不改：借据号、凭证号里都有它。改前改后的名称记在审计里。
+
+    :raises Conflict: 没有变化，或机构已撤销。
+    """
+    row = managed_institution(actor, institution_id, lock=True)
+    require_open(row)
+    after = {
+        "name": required_text("name", "机构名称", name, 80),
+        "address": address.strip(),
+        "phone": phone.strip(),
+    }
+    before = {field: getattr(row, field) for field in after}
+    changed = [field for field in after if after[field] != before[field]]
+    if not changed:
+        raise Conflict("NOTHING_CHANGED", "没有任何变化。", field="name", fix="改动至少一栏再提交。")
+    for field in changed:
+        setattr(row, field, after[field])
+    row.save(update_fields=changed)
+    return {
+        "subject": f"institution:{row.pk}",
+        "institution_id": row.pk,
+        "changed": changed,
+        "audit": {field: [before[field], after[field]] for field in changed},
+    }
 
 
 @operation("access.move_institution", permission="access.manage")
@@ -98,6 +116,15 @@ def move_institution(*, actor: Actor, key: str, on: date, institution_id: int, p
             value=parent_id,
             fix="无需划转。",
         )
+    if reasons := obstacles_to_moving(institution_id=row.pk, parent_id=parent_id):
+        raise Conflict(
+            "INSTITUTION_CANNOT_MOVE",
+            f"「{row.name}」不能划转：{'；'.join(reasons)}。",
+            field="parent_id",
+            value=parent_id,
+            clause="ORG-1",
+            fix="请选择同一法人之下的上级。",
+        )
     old_path, new_path = row.path, f"{parent.path if parent else EVERYWHERE}{row.pk}/"
     moved = Institution.objects.filter(path__startswith=old_path).update(
         path=Concat(Value(new_path), Substr("path", len(old_path) + 1))
@@ -118,12 +145,7 @@ def close_institution(*, actor: Actor, key: str, on: date, institution_id: int) 
     """撤销机构。还有在营下级、在任人员或未了业务时拒绝并列明。"""
     row = managed_institution(actor, institution_id, lock=True)
     require_open(row)
-    reasons = []
-    if children := Institution.objects.filter(parent=row, is_open=True).count():
-        reasons.append(f"还有 {children} 个在营下级机构")
-    if holdings := standing_holdings().filter(not_ended(on), institution=row).count():
-        reasons.append(f"还有 {holdings} 段未结束的任职")
-    reasons += [reason for guard in _closing_guards if (reason := guard(row.pk))]
+    reasons = [item.text for item in obstacles_to_closing(institution_id=row.pk, on=on)]
     if reasons:
         raise Conflict(
             "INSTITUTION_IN_USE",

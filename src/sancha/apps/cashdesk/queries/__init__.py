@@ -1,6 +1,7 @@
 """出纳的查询：自有账户、收款与挂账账龄、付款单、现金日结、流水、对账、批扣。列表都带页码与合计。"""
 
 from sancha.apps.cashdesk.queries.accounts import OwnAccountInfo, own_accounts
+from sancha.apps.cashdesk.queries.closing import unfinished_money_reason
 from sancha.apps.cashdesk.queries.direct_debit import BatchInfo, debit_batches, debit_file, debit_items
 from sancha.apps.cashdesk.queries.listing import Listing
 from sancha.apps.cashdesk.queries.payments import OrderInfo, payee_account_to_send, payment_orders
@@ -44,5 +45,6 @@ __all__ = [
     "suspense_ageing",
     "teller_days",
     "uncounted_cash",
+    "unfinished_money_reason",
     "uses_of",
 ]

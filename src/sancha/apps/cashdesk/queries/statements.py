@@ -76,14 +76,7 @@ def reconcile(actor: Actor, *, own_account_id: int, day: date) -> Reconciliation
 
     :raises NotFound: 没有该账户，或不在管辖范围内。
     """
-    account = OwnAccount.objects.filter(in_scope(actor), pk=own_account_id).first()
-    if account is None:
-        raise NotFound(
-            "OWN_ACCOUNT_NOT_FOUND",
-            f"没有编号为 {own_account_id} 的自有账户。",
-            field="own_account_id",
-            value=own_account_id,
-        )
+    account = _account_in_scope(actor, own_account_id)
     bank = StatementLine.objects.filter(own_account=account, value_on__lte=day)
     explained = set(bank.exclude(explained_by=None).values_list("explained_by", flat=True))
     manual = manual_movements(account_id=account.ledger_account_id, institution_id=account.institution_id, upto=day)
@@ -112,6 +105,19 @@ def reconcile(actor: Actor, *, own_account_id: int, day: date) -> Reconciliation
         amount_differs=sorted({item.serial for item in ours if item.serial} & {item.serial for item in theirs}),
         confirmed=Reconciliation.objects.filter(own_account=account, day=day).exists(),
     )  # fmt: skip
+
+
+def _account_in_scope(actor: Actor, own_account_id: int) -> OwnAccount:
+    account = OwnAccount.objects.filter(in_scope(actor), pk=own_account_id).first()
+    if account is None:
+        raise NotFound(
+            "OWN_ACCOUNT_NOT_FOUND",
+            f"没有编号为 {own_account_id} 的自有账户，或不在您的管辖范围内。",
+            field="own_account_id",
+            value=own_account_id,
+            fix="请从自有账户清单中选择。",
+        )
+    return account
 
 
 def _own_records(account: OwnAccount, day: date, bank: QuerySet[StatementLine]) -> list[OpenItem]:
@@ -167,8 +173,11 @@ def statement_lines(
     page: int = 1,
     size: int = 50,
 ) -> Listing:
-    """银行流水列表，新的在前；合计为净额。"""
-    rows = StatementLine.objects.filter(own_account__in=OwnAccount.objects.filter(in_scope(actor), pk=own_account_id))
+    """银行流水列表，新的在前；合计为净额。
+
+    :raises NotFound: 没有该账户，或不在管辖范围内。
+    """
+    rows = StatementLine.objects.filter(own_account=_account_in_scope(actor, own_account_id))
     if first:
         rows = rows.filter(value_on__gte=first)
     if last:

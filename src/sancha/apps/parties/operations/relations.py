@@ -7,7 +7,7 @@ from typing import Any
 
 from sancha.apps.parties import queries
 from sancha.apps.parties.masking import mask_contact
-from sancha.apps.parties.models import Channel, Party, PartyContact, PartyRelation, RelationKind
+from sancha.apps.parties.models import ContactChannel, Party, PartyContact, PartyRelation, RelationKind
 from sancha.apps.parties.operations.checks import locked_party, require_reason
 from sancha.kit.actor import Actor
 from sancha.kit.clock import now
@@ -32,13 +32,13 @@ def add_contact(
     :raises DomainError: 方式或内容不对。
     :raises NotFound: 客户或旧联系方式不存在。
     """
-    if channel not in Channel.values or not value.strip():
+    if channel not in ContactChannel.values or not value.strip():
         raise DomainError(
             "CONTACT_WRONG",
             "联系方式须选类别并填内容。",
             field="channel",
             value=channel,
-            fix=f"可选：{'、'.join(Channel.labels)}。",
+            fix=f"可选：{'、'.join(ContactChannel.labels)}。",
         )
     party = locked_party(actor, party_id)
     if replaces is not None:

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from ninja import Query, Router
 
 from sancha.apps.access import operations, queries
+from sancha.apps.access.obstacles import obstacles_to_closing
 from sancha.interfaces.api.endpoints import Paging, Spec, act, ask, caller_of, page_reply
 from sancha.interfaces.api.shapes import Id, Word, done, page_of, record, reply_of, text_of
 from sancha.rulebook.posts import Post, permission_names, posts
@@ -84,8 +85,43 @@ act(
         "phone": "0839-7200001",
     },
 )
+act(
+    router,
+    "/institutions/{institution_id}",
+    operations.edit_institution,
+    "修改机构",
+    method="PUT",
+    fields={"phone": Spec(text_of(40), "")},
+    example={"name": "东河支行", "address": "东河街 8 号", "phone": "0839-7200001"},
+)
 act(router, "/institutions/{institution_id}/move", operations.move_institution, "划转机构", example={"parent_id": 3})
 act(router, "/institutions/{institution_id}/close", operations.close_institution, "撤销机构")
+ObstacleReply = record("Obstacle", {"kind": str, "text": str}, "撤销机构的一件妨碍。")
+
+
+@ask(
+    router,
+    "/institutions/{institution_id}/obstacles",
+    "access.view",
+    "撤销机构的妨碍",
+    reply=ObstacleReply,
+    many=True,
+)
+def obstacles(request: HttpRequest, *, institution_id: Id) -> Any:
+    """现在撤销这家机构，有什么挡着：下级、任职、借据、现金与挂账、待办。空数组即可以撤。"""
+    caller = caller_of(request)
+    queries.require_institution(caller.actor, institution_id)
+    found = obstacles_to_closing(institution_id=institution_id, on=caller.business_date)
+    return [{"kind": item.kind, "text": item.text} for item in found]
+
+
+KindReply = record("InstitutionKind", {"code": str, "name": str}, "机构类别。")
+
+
+@ask(router, "/institution-kinds", "access.view", "机构类别", reply=KindReply, many=True)
+def institution_kinds(request: HttpRequest) -> Any:
+    """机构类别的代码与中文名。"""
+    return [{"code": code, "name": name} for code, name in queries.institution_kinds()]
 
 
 @ask(router, "/people", "access.view", "人员", reply=page_of(reply_of(queries.PersonInfo)))

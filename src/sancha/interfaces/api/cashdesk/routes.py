@@ -11,7 +11,6 @@ from ninja import Query, Router
 from sancha.apps.cashdesk import operations, queries
 from sancha.interfaces.api.endpoints import Paging, Spec, act, ask, caller_of, page_reply
 from sancha.interfaces.api.shapes import Day, Id, Word, body_of, done, page_of, record, reply_of
-from sancha.kit.errors import NotFound
 
 router = Router(tags=["出纳"])
 
@@ -287,17 +286,8 @@ def statement(
     paging: Query[Paging],
 ) -> Any:
     """银行流水，新的在前；合计为净额。"""
-    actor = caller_of(request).actor
-    if own_account_id not in {account.id for account in queries.own_accounts(actor)}:
-        raise NotFound(
-            "OWN_ACCOUNT_NOT_FOUND",
-            f"没有编号为 {own_account_id} 的自有账户，或不在您的管辖范围内。",
-            field="own_account_id",
-            value=own_account_id,
-            fix="编号见 GET /cashdesk/own-accounts。",
-        )
     found = queries.statement_lines(
-        actor,
+        caller_of(request).actor,
         own_account_id=own_account_id,
         first=first,
         last=last,

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from sancha.apps.access.queries import InstitutionInfo
+from sancha.apps.access.queries import InstitutionInfo, institution_kinds
 from sancha.interfaces.web.forms import DateField, Form
 from sancha.rulebook.posts import posts
 
@@ -38,6 +38,54 @@ class PeopleFilter(Form):
         data = getattr(self, "cleaned_data", {})
         active = {"1": True, "0": False}.get(data.get("state") or "")
         return {"text": data.get("q") or "", "institution_id": data.get("institution"), "active": active}
+
+
+class OpenInstitutionForm(Form):
+    """设立机构。"""
+
+    parent_id = forms.TypedChoiceField(label=_("上级机构"), coerce=int)
+    kind = forms.ChoiceField(label=_("类别"))
+    code = forms.CharField(label=_("机构号"), max_length=20, help_text=_("不复用；借据号、凭证号里都有它，以后不改。"))
+    name = forms.CharField(label=_("名称"), max_length=80)
+    address = forms.CharField(label=_("地址"), max_length=200, required=False)
+    phone = forms.CharField(
+        label=_("电话"), max_length=40, required=False, widget=forms.TextInput(attrs={"inputmode": "tel"})
+    )
+    parent_id.col = name.col = address.col = "f12"
+
+    def __init__(self, *args: Any, tree: list[InstitutionInfo], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["parent_id"].choices = institution_choices(tree)
+        self.fields["kind"].choices = [("", _("请选择")), *institution_kinds()]
+
+
+class EditInstitutionForm(Form):
+    """改名、改地址与电话。"""
+
+    name = forms.CharField(label=_("名称"), max_length=80)
+    address = forms.CharField(label=_("地址"), max_length=200, required=False)
+    phone = forms.CharField(
+        label=_("电话"), max_length=40, required=False, widget=forms.TextInput(attrs={"inputmode": "tel"})
+    )
+    name.col = address.col = "f12"
+
+
+class MoveInstitutionForm(Form):
+    """划转。"""
+
+    parent_id = forms.TypedChoiceField(label=_("改由谁管辖"), coerce=int)
+    parent_id.col = "f12"
+
+    def __init__(self, *args: Any, tree: list[InstitutionInfo], moved: InstitutionInfo, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        others = [node for node in tree if not node.path.startswith(moved.path)]
+        self.fields["parent_id"].choices = [("", _("请选择")), *institution_choices(others)]
+
+
+class EndForm(Form):
+    """结束任职。"""
+
+    valid_to = DateField(label=_("止日（不含）"), required=False)
 
 
 class PersonForm(Form):

@@ -22,7 +22,7 @@ from sancha.apps.access.queries import (
     names_of,
     person_detail,
 )
-from sancha.interfaces.web.access.forms import GrantForm, PeopleFilter, PersonForm
+from sancha.interfaces.web.access.forms import EndForm, GrantForm, PeopleFilter, PersonForm
 from sancha.interfaces.web.forms import Form
 from sancha.interfaces.web.pages import attempt, go, page, post_only, show, submission_key
 from sancha.interfaces.web.session import second_factor
@@ -171,8 +171,13 @@ def grant(request: HttpRequest, person_id: int) -> HttpResponse:
 @page(WRITE)
 @post_only("access:person", "person_id")
 def end(request: HttpRequest, person_id: int, holding_id: int) -> HttpResponse:
-    """结束任职（自今日起）。"""
-    return _act(request, person_id, operations.end_post, _("任职已结束。"), holding_id=holding_id)
+    """结束任职：止日不填为今日；填了以后的日子，到那天才失效。"""
+    form = EndForm(request.POST)
+    if form.is_valid():
+        given = {"holding_id": holding_id, "valid_to": form.cleaned_data["valid_to"]}
+        if attempt(form, operations.end_post, **_common(request), **given) is not None:
+            return go(request, "access:person", person_id, said=_("任职的止日已记下。"))
+    return _person_page(request, person_id, plain=form)
 
 
 @page(WRITE)
