@@ -221,12 +221,12 @@ def read_catalog(root: Path = ROOT) -> tuple[Catalog, list[Problem]]:
     problems: list[Problem] = []
     files: dict[str, str] = {}
     clauses: dict[str, Clause] = {}
-    for name, clause_document in _documents(root, "clauses", ClauseFile, lambda f: f.clauses, problems):
+    for name, clause_document in documents(root, "clauses", ClauseFile, lambda f: f.clauses, problems):
         if _is_new(clause_document.code, name, files, problems):
             clauses[clause_document.code] = Clause(**clause_document.model_dump())
     parameters: dict[str, tuple[Parameter, ...]] = {}
     cadence: dict[str, int] = {}
-    for name, parameter_document in _documents(root, "parameters", ParameterFile, lambda f: f.parameters, problems):
+    for name, parameter_document in documents(root, "parameters", ParameterFile, lambda f: f.parameters, problems):
         code = parameter_document.code
         if not _is_new(code, name, files, problems):
             continue
@@ -300,13 +300,14 @@ def all_clauses() -> Mapping[str, Clause]:
 Item = TypeVar("Item")
 
 
-def _documents(
+def documents(
     root: Path,
     folder: str,
     model: type[FileModel],
     items: Callable[[FileModel], tuple[Item, ...]],
     problems: list[Problem],
 ) -> Iterator[tuple[str, Item]]:
+    """逐个读 ``folder`` 里的 YAML，给出（文件名, 条目）；读不成的记到 ``problems``。"""
     for path in sorted((root / folder).glob("*.yaml")):
         name = f"{folder}/{path.name}"
         try:

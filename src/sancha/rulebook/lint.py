@@ -8,6 +8,8 @@ from pathlib import Path
 from sancha.rulebook.catalog import ROOT, Catalog, Clause, Parameter, read_catalog
 from sancha.rulebook.errors import Problem
 from sancha.rulebook.programs import FILE, ProductDefinition, read_products
+from sancha.rulebook.rulebase import Rulebase, read_rulebase
+from sancha.rulebook.rules import Rule
 
 # Codes that the engine itself asks for; a rulebook without them loads but cannot run the business.
 REQUIRED_PARAMETERS = (
@@ -41,14 +43,18 @@ def lint(*, on: date, root: Path = ROOT) -> list[Problem]:
     """体检：以 ``on`` 为当日检查规则库，返回全部问题，``error`` 在前。不抛错，坏文件也检查到底。"""
     book, problems = read_catalog(root)
     products, product_problems = read_products(root, book)
+    base, rule_problems = read_rulebase(root, book)
     return [
         *problems,
         *product_problems,
+        *rule_problems,
         *_missing(book),
-        *_unsure(book, products),
+        *_unsure(book, products, base),
         *_stale(book, on),
-        *_unused(book, products),
-        _coverage(book, products),
+        *_stale_rules(base, on),
+        *_unused(book, products, base),
+        *_unused_facts(base),
+        _coverage(book, products, base),
     ]
 
 
@@ -68,8 +74,8 @@ def _current(book: Catalog, on: date) -> list[Parameter]:
     return found
 
 
-def _unsure(book: Catalog, products: tuple[ProductDefinition, ...]) -> list[Problem]:
-    def why(item: Clause | Parameter | ProductDefinition) -> str:
+def _unsure(book: Catalog, products: tuple[ProductDefinition, ...], base: Rulebase) -> list[Problem]:
+    def why(item: Clause | Parameter | ProductDefinition | Rule) -> str:
         return f"出处标记 {item.origin}，把握不足，请专家核对（{item.source}）"
 
     return [
@@ -85,6 +91,37 @@ def _unsure(book: Catalog, products: tuple[ProductDefinition, ...]) -> list[Prob
             if item.unsure
         ),
         *(Problem("unsure", FILE, item.code, "origin", why(item)) for item in products if item.unsure),
+        *(
+            Problem("unsure", base.files[rule.code], rule.code, f"versions from {rule.effective_from}", why(rule))
+            for rule in _all_rules(base)
+            if rule.unsure
+        ),
+    ]
+
+
+def _all_rules(base: Rulebase) -> list[Rule]:
+    return [rule for versions in base.rules.values() for rule in versions]
+
+
+def _stale_rules(base: Rulebase, on: date) -> list[Problem]:
+    problems = []
+    for rule in _all_rules(base):
+        if rule.effective_to is not None and rule.effective_to <= on:
+            continue
+        place = base.files[rule.code]
+        if (age := (on - rule.last_checked).days) > RECHECK_AFTER_DAYS:
+            message = f"已 {age} 天没有核对（上次 {rule.last_checked}）"
+            problems.append(Problem("stale", place, rule.code, "last_checked", message))
+        if not base.book.clause(rule.clause).in_force(max(on, rule.effective_from)):
+            message = f"所引条款 {rule.clause} 已失效，须改引现行条款"
+            problems.append(Problem("stale", place, rule.code, "clause", message))
+    return problems
+
+
+def _unused_facts(base: Rulebase) -> list[Problem]:
+    used = {name for rule in _all_rules(base) for name in rule.fact_names}
+    return [
+        Problem("unused", base.files[code], code, "", "没有规则用到这个事实") for code in base.facts if code not in used
     ]
 
 
@@ -114,21 +151,23 @@ def _stale(book: Catalog, on: date) -> list[Problem]:
     return problems
 
 
-def _unused(book: Catalog, products: tuple[ProductDefinition, ...]) -> list[Problem]:
+def _unused(book: Catalog, products: tuple[ProductDefinition, ...], base: Rulebase) -> list[Problem]:
     cited = {item.clause for history in book.parameters.values() for item in history}
     cited |= {code for product in products for code in product.clauses}
+    cited |= {rule.clause for rule in _all_rules(base)}
     return [
-        Problem("unused", book.files[code], code, "", "没有参数或产品引用此条款")
+        Problem("unused", book.files[code], code, "", "没有参数、产品或规则引用此条款")
         for code in book.clauses
         if code not in cited
     ]
 
 
-def _coverage(book: Catalog, products: tuple[ProductDefinition, ...]) -> Problem:
+def _coverage(book: Catalog, products: tuple[ProductDefinition, ...], base: Rulebase) -> Problem:
     values = [item for history in book.parameters.values() for item in history]
     sure = sum(not item.unsure for item in values)
     message = (
         f"条款 {len(book.clauses)} 条，参数 {len(book.parameters)} 个、取值 {len(values)} 个"
-        f"（出处可靠 {sure} 个，待核 {len(values) - sure} 个），产品 {len(products)} 个"
+        f"（出处可靠 {sure} 个，待核 {len(values) - sure} 个），产品 {len(products)} 个，"
+        f"规则 {len(base.rules)} 条、例 {sum(len(rule.cases) for rule in _all_rules(base))} 个、事实 {len(base.facts)} 个"
     )
     return Problem("coverage", "", "", "", message)

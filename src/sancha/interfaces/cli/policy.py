@@ -47,6 +47,6 @@ def run(args: argparse.Namespace) -> Any:
             print(problem)
         print("规则库检查完毕：" + ("没有问题。" if not problems else f"{len(problems)} 条提示。"))
     document = {"problems": [str(problem) for problem in problems]}
-    if any(problem.is_error for problem in problems):
+    if any(problem.level == "error" for problem in problems):
         raise Failure("规则库有错误，见上。", document)
     return document
