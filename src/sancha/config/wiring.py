@@ -5,7 +5,13 @@ from __future__ import annotations
 from sancha.apps.access.obstacles import register_closing_guard, register_moving_guard, register_opening_step
 from sancha.apps.businessday.operations import crosses_groups, join_parent_partition
 from sancha.apps.cashdesk.queries import unfinished_money_reason
+from sancha.apps.cashdesk.kinds import PAYMENT_CHECK
+from sancha.apps.cashdesk.operations import decide_payment_order
+from sancha.apps.ledger.kinds import VOUCHER_CHECK
+from sancha.apps.ledger.operations import decide_manual_voucher
 from sancha.apps.recovery.kinds import FOLLOW_UP
+from sancha.apps.servicing.kinds import ADJUSTMENT_CHECK
+from sancha.apps.servicing.operations.adjusting import adjust_loan
 from sancha.apps.servicing.operations.booking import BOOKING_CHECK, authorize_booking
 from sancha.apps.servicing.queries import find_loan, live_loans_reason
 from sancha.apps.work.kinds import register_closer, register_kind, register_root
@@ -17,6 +23,12 @@ def connect() -> None:
     """登记全部任务种类与办结操作；重复调用无妨。"""
     register_kind(BOOKING_CHECK)
     register_closer(BOOKING_CHECK.code, authorize_booking)
+    register_kind(VOUCHER_CHECK)
+    register_closer(VOUCHER_CHECK.code, decide_manual_voucher)
+    register_kind(PAYMENT_CHECK)
+    register_closer(PAYMENT_CHECK.code, decide_payment_order)
+    register_kind(ADJUSTMENT_CHECK)
+    register_closer(ADJUSTMENT_CHECK.code, adjust_loan)
     register_kind(FOLLOW_UP)
     register_closing_guard("loan", live_loans_reason)
     register_closing_guard("money", unfinished_money_reason)

@@ -15,6 +15,7 @@ accrued_to 分区的账立于哪天开门
 active 是否有效
 actual 实际
 address 地址（默认遮蔽）
+adjustment_id 调整编号
 after 之后
 age_days 自然日减营业日的天数
 all_or_nothing 为真时有一行错就一行也不写
@@ -78,6 +79,7 @@ code 代码
 committed_by 转入人
 committed_on 转入日
 component 成分：penalty、compound、fee、interest、principal
+component_name 成分
 compound 复利（元）
 confirmed 是否已确认
 contacts 联系方式（遮蔽）
@@ -95,6 +97,7 @@ create_customers 没有的客户是否新建
 create_receipts 没有登记过的进账是否成为挂账收款
 created_at 建立时刻
 created_by 录入人编号
+created_by_name 录入人
 created_on 建立日
 credit 贷方（元）
 currency 币种，ISO 4217
@@ -110,13 +113,18 @@ days 天数；年历时为放假与调休日
 days_late 逾期天数：未清的算到当日，迟还的算到还清日
 days_past_due 逾期天数
 debit 借方（元）
+decided_at 复核时刻
 decided_by 复核人编号
+decided_by_name 复核人
+decided_on 复核日
 decisions 决定
 depth 在树中的层数，根为 0
 detail 错在哪里
 difference 差额（元）
 differences 差异
 differences_open 还没处理的差异数
+direction 方向：INCREASE 调增，DECREASE 调减
+direction_name 方向
 document 文件名称；自存版式时为版式全文
 document_number 文号
 done 已做的个数
@@ -135,10 +143,15 @@ employee_no 工号
 entered_at 录入时刻
 entered_by 录入人编号
 entered_by_name 录入人
+entered_on 录入日
 entries 信用档案条目
 errors 逐处错误
 contact_id 联系方式编号
 existing 此人原已有档
+info 单据本身
+loan_number 借据号
+own_account_name 付款账户
+own_account_number 付款账号（遮蔽）
 shown 遮蔽后的样子
 entry_id 信用档案条目编号
 password 首次密码，只在这一次响应里

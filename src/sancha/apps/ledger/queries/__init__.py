@@ -33,7 +33,7 @@ from sancha.apps.ledger.queries.charts import (
     chart_of_accounts,
     compare_opening,
 )
-from sancha.apps.ledger.queries.drafts import DraftRow, PeriodRow, closed_periods, manual_drafts
+from sancha.apps.ledger.queries.drafts import DraftRow, PeriodRow, closed_periods, draft_detail, manual_drafts
 from sancha.apps.ledger.queries.vouchers import VoucherDetail, VoucherLine, VoucherRow, voucher_detail, voucher_list
 
 __all__ = [
@@ -60,6 +60,7 @@ __all__ = [
     "chart_of_accounts",
     "closed_periods",
     "compare_opening",
+    "draft_detail",
     "first_booked_on",
     "fold_differences",
     "is_balanced",

@@ -257,4 +257,28 @@ class Migration(migrations.Migration):
             model_name='movement',
             index=models.Index(fields=['loan', 'booked_on', 'id'], name='servicing_movement_loan'),
         ),
+        migrations.CreateModel(
+            name='LoanAdjustment',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('component', models.CharField(max_length=12, verbose_name='成分')),
+                ('direction', models.CharField(max_length=8, verbose_name='方向')),
+                ('amount_fen', sancha.kit.fen.FenField()),
+                ('reason', models.CharField(max_length=200, verbose_name='理由')),
+                ('state', models.CharField(choices=[('PROPOSED', '待复核'), ('RETURNED', '已退回'), ('BOOKED', '已记账'), ('WITHDRAWN', '已撤回')], default='PROPOSED', max_length=10)),
+                ('revision', models.PositiveSmallIntegerField(default=1)),
+                ('entered_by_id', models.BigIntegerField(null=True)),
+                ('entered_on', models.DateField(verbose_name='录入日')),
+                ('entered_at', models.DateTimeField()),
+                ('decided_by_id', models.BigIntegerField(null=True)),
+                ('decided_on', models.DateField(null=True, verbose_name='复核日')),
+                ('opinion', models.CharField(blank=True, max_length=200)),
+                ('fact_seq', models.PositiveIntegerField(null=True)),
+                ('voucher_id', models.BigIntegerField(null=True)),
+                ('loan', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='adjustments', to='servicing.loan')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(condition=models.Q(('state__in', ['PROPOSED', 'RETURNED'])), fields=('loan', 'component'), name='servicing_adjustment_open'), models.CheckConstraint(condition=models.Q(('amount_fen__gt', 0)), name='servicing_adjustment_positive'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'BOOKED'), _negated=True), ('fact_seq__isnull', False), _connector='OR'), name='servicing_adjustment_booked')],
+            },
+        ),
     ]

@@ -19,7 +19,7 @@ from sancha.apps.servicing.models import (
     LoanFact,
     RowStatus,
 )
-from sancha.apps.servicing.operations.changes import adjust_loan
+from sancha.apps.servicing.operations.adjusting import record_adjustment
 from sancha.apps.servicing.operations.importing.batches import PERMISSION, locked_batch, report_of
 from sancha.kit.actor import Actor
 from sancha.kit.errors import Conflict, DomainError, NotFound
@@ -128,9 +128,8 @@ def adjust_import_difference(
             fix="更正来源文件，撤回后重新转入；或按实际办理展期、重订计划、分类认定。",
         )
     gap = int(found["difference"])
-    result = adjust_loan(
+    result = record_adjustment(
         actor=actor,
-        key=f"{key}:adjust",
         loan_id=row.loan_id,
         component=reconciling.ADJUSTABLE[component],
         direction="DECREASE" if gap > 0 else "INCREASE",
