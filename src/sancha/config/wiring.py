@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from sancha.apps.access.obstacles import register_closing_guard, register_moving_guard, register_opening_step
 from sancha.apps.businessday.operations import crosses_groups, join_parent_partition
-from sancha.apps.cashdesk.queries import unfinished_money_reason
 from sancha.apps.cashdesk.kinds import PAYMENT_CHECK
 from sancha.apps.cashdesk.operations import decide_payment_order
+from sancha.apps.cashdesk.queries import unfinished_money_reason
 from sancha.apps.ledger.kinds import VOUCHER_CHECK
 from sancha.apps.ledger.operations import decide_manual_voucher
+from sancha.apps.products.kinds import PRODUCT_CHECK
+from sancha.apps.products.operations import decide_draft
 from sancha.apps.recovery.kinds import FOLLOW_UP
 from sancha.apps.servicing.kinds import ADJUSTMENT_CHECK
 from sancha.apps.servicing.operations.adjusting import adjust_loan
@@ -29,6 +31,8 @@ def connect() -> None:
     register_closer(PAYMENT_CHECK.code, decide_payment_order)
     register_kind(ADJUSTMENT_CHECK)
     register_closer(ADJUSTMENT_CHECK.code, adjust_loan)
+    register_kind(PRODUCT_CHECK)
+    register_closer(PRODUCT_CHECK.code, decide_draft)
     register_kind(FOLLOW_UP)
     register_closing_guard("loan", live_loans_reason)
     register_closing_guard("money", unfinished_money_reason)

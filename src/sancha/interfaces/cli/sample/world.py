@@ -117,9 +117,7 @@ def build(opened_on: date) -> World:
     ledger.adopt_chart(actor=SYSTEM, key=key("chart"), template="BANK", on=opened_on, valid_from=date(2000, 1, 1))
     with _sample_hashing():
         _hire(world, opened_on)
-    installed = products.install_samples(
-        actor=SYSTEM, key=key("products"), on=opened_on, authorized_by=world.people["zhouyan"]
-    )
+    installed = products.install_samples(actor=SYSTEM, key=key("products"), on=opened_on)
     world.products = installed["installed"]
     for code in LENDERS:
         made = cashdesk.open_own_account(
