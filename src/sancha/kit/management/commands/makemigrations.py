@@ -20,7 +20,9 @@ def folded(operations: Sequence[Operation], app_label: str) -> list[Operation]:
         if isinstance(operation, AddIndex | AddConstraint):
             at = _created_at(result, operation.model_name_lower)
             if at is not None:
-                (result[at],) = result[at].reduce(operation, app_label)
+                merged = result[at].reduce(operation, app_label)
+                assert isinstance(merged, list), "CreateModel takes in its own index or constraint"
+                result[at : at + 1] = merged
                 continue
         result.append(operation)
     return result
