@@ -43,6 +43,7 @@ bank 银行一方的余额（元）
 bank_name 开户行
 bank_serial 银行流水号，唯一
 base_revision 所依据的版本号，已被改过就拒绝
+base_seq 起草时的现行版本号，0 为首个版本
 basis 依据：HISTORY 照历史，BALANCE 只按余额，AUTO 逐笔判断
 batch_id 批次编号
 before 之前
@@ -134,6 +135,7 @@ document 文件名称；自存版式时为版式全文
 document_number 文号
 done 已做的个数
 draft_id 草稿编号
+drafted_by_id 起草人编号
 due 应办数
 due_dates 各期应还日
 due_from 下次应还日不早于
@@ -160,6 +162,7 @@ events 履历
 every 每隔几个单位一期
 everything 连全部借据都重放（另起进程）
 evidence 证据
+evidence_id 证据编号
 existing 此人原已有档
 expires_on 到期日
 external_ref 外部编号
@@ -409,6 +412,7 @@ reverses_id 所冲回的凭证编号
 revision 版本号
 revoked_at 撤销时刻
 role 角色
+role_name 签字身份的中文名
 roles 文件种类
 root_id 案根编号
 root_type 案根类型
@@ -436,6 +440,7 @@ signer 签名人
 size 页长；证据时为字节数
 source 来源
 source_name 来源名称
+spread_bp LPR 加点（基点）
 staged_by 送件人
 staged_on 送件日
 standing 一期的状况：FUTURE 未到期，DUE 当日到期，OVERDUE 逾期，PAID 按期还清，PAID_LATE 迟还，MOVED 已移回，NOTHING 无应还

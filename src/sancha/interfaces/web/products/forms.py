@@ -99,7 +99,7 @@ class WithdrawForm(Form):
 
     valid_from = DateField(label=_("停办日"), help_text=_("自这天起不再登记新借据；已登记的照旧。"))
     reason = forms.CharField(label=_("理由"), max_length=200)
-    reason.col = "f8"
+    valid_from.col = reason.col = "f12"
 
 
 class RateCardForm(Form):
