@@ -14,6 +14,7 @@ from sancha.apps.products.operations import decide_draft
 from sancha.apps.recovery.kinds import FOLLOW_UP
 from sancha.apps.servicing import events as loan_events
 from sancha.apps.servicing.kinds import ADJUSTMENT_CHECK
+from sancha.apps.servicing.operations import importing
 from sancha.apps.servicing.operations.adjusting import adjust_loan
 from sancha.apps.servicing.operations.booking import BOOKING_CHECK, authorize_booking
 from sancha.apps.servicing.queries import find_loan, live_loans_reason
@@ -23,6 +24,7 @@ from sancha.apps.webhooks.subscribers import enqueue
 from sancha.apps.work import events as task_events
 from sancha.apps.work.kinds import register_closer, register_kind, register_root
 from sancha.apps.work.queries import open_tasks_reason
+from sancha.dayclose import background
 from sancha.dayclose import events as day_events
 from sancha.kit.actor import Actor
 from sancha.kit.outbox import Subscriber
@@ -32,6 +34,10 @@ def connect() -> None:
     """登记全部任务种类与办结操作；重复调用无妨。"""
     register_kind(BOOKING_CHECK)
     register_closer(BOOKING_CHECK.code, authorize_booking)
+    for kind, closer in importing.CHECKS:
+        register_kind(kind)
+        register_closer(kind.code, closer)
+    importing.register_runner(background.start_import)
     register_kind(VOUCHER_CHECK)
     register_closer(VOUCHER_CHECK.code, decide_manual_voucher)
     register_kind(PAYMENT_CHECK)

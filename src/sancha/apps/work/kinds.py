@@ -30,6 +30,8 @@ DUTY_NAMES = {
     "OFFICER": "管户人",
     "INSPECTOR": "检查人",
     "COLLECTOR": "催收人",
+    "IMPORTER": "转入经办人",
+    "IMPORT_CHECKER": "转入复核人",
 }
 
 

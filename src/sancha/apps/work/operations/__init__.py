@@ -9,7 +9,7 @@ from sancha.apps.work.operations.closing import (
     replace_task,
     submit_task,
 )
-from sancha.apps.work.operations.evidence import attach_evidence, evidence_path
+from sancha.apps.work.operations.evidence import attach_evidence, evidence_path, keep_evidence
 from sancha.apps.work.operations.filling import ensure_form, publish_form, save_form, sign_form
 from sancha.apps.work.operations.raising import TaskSpec, raise_task, raise_tasks
 from sancha.apps.work.operations.second_person import (
@@ -36,6 +36,7 @@ __all__ = [
     "comment_task",
     "ensure_form",
     "evidence_path",
+    "keep_evidence",
     "publish_form",
     "raise_task",
     "raise_tasks",
