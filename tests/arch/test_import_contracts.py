@@ -41,6 +41,7 @@ SEEDS = [
     ("models-ledger", "sancha/apps/servicing", "sancha.apps.ledger.models"),
     ("models-cashdesk", "sancha/apps/recovery", "sancha.apps.cashdesk.models"),
     ("models-servicing", "sancha/dayclose", "sancha.apps.servicing.models"),
+    ("models-webhooks", "sancha/interfaces/web", "sancha.apps.webhooks.models"),
     ("models-kit", "sancha/interfaces/api", "sancha.kit.models"),
     ("models-dayclose", "sancha/interfaces/web", "sancha.dayclose.models"),
 ]

@@ -198,7 +198,7 @@ def test_every_post_meets_403_on_the_pages_it_may_not_see(
     untried = {endpoint.route for group in guarded.values() for endpoint in group}
     for code in posts():
         actor = everyone(code)
-        monkeypatch.setattr(middleware, "actor_for", lambda *_args, actor=actor: actor)
+        monkeypatch.setattr(middleware, "actor_for", lambda *_args, actor=actor, **_kwargs: actor)
         for permission in guarded.keys() - actor.permissions:
             fresh = [endpoint for endpoint in guarded[permission] if endpoint.route in untried]
             for endpoint in fresh[:4] or guarded[permission][:1]:

@@ -1,4 +1,4 @@
-"""浏览器里的三段路：还款到冲正与时间旅行；日终看进度；带错的文件转入。
+"""浏览器里的路：还款到冲正与时间旅行；日终看进度；在手机上填表、手写签字、办结任务。
 
 跑的是真的：样例机构由 ``sancha demo`` 造在文件库（或 PostgreSQL 的临时库）里，``sancha serve`` 另起进程，Chromium 去点。
 """
@@ -204,3 +204,48 @@ def test_the_day_close_runs_with_progress(office: Office, browser: sync_api.Brow
     else:
         raise AssertionError("the close did not finish within a minute")
     assert office.command("dayclose", "status").returncode == 0
+
+
+def test_an_officer_fills_signs_and_closes_a_task_on_a_phone(office: Office, browser: sync_api.Browser) -> None:
+    """逾期跟进：手机上填记录、请借款人在屏幕上签字、办结。"""
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, locale="zh-CN", is_mobile=True, has_touch=True
+    )
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    page.goto(f"{office.base}/login/")
+    page.fill("[name=username]", "qinfeng")
+    page.fill("[name=password]", PASSWORD)
+    page.click("[data-fill-submit]")
+    page.wait_for_url(f"{office.base}/")
+    page.goto(f"{office.base}/tasks/")
+    page.locator("tbody a[href*='/tasks/']").filter(has_text="跟进").first.click()
+    page.wait_for_url(re.compile(r"/tasks/\d+/"))
+    task_url = page.url
+    page.select_option("[name=channel]", "VISIT")
+    page.fill("[name=promised_fen]", "1,000.00")
+    page.click("button[name=act][value=save]")
+    page.wait_for_selector("[data-ink-pad] canvas")
+    box = page.locator("[data-ink-pad] canvas").bounding_box()
+    assert box is not None
+    page.locator("[data-ink-pad] canvas").scroll_into_view_if_needed()
+    box = page.locator("[data-ink-pad] canvas").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 40, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 160, box["y"] + 100, steps=8)
+    page.mouse.up()
+    page.fill("[name=signer]", "王秀兰")
+    page.click("form[action$='/sign/'] button[type=submit]")
+    page.wait_for_selector("text=已签字")
+    assert "借款人 王秀兰" in page.locator("body").inner_text()
+    page.check("[name=outcome][value=PROMISED]")
+    page.fill("[name=opinion]", "答应周五还一千")
+    page.click("button[name=act][value=submit]")
+    confirm(page)
+    page.wait_for_url(f"{office.base}/tasks/")
+    page.goto(task_url)
+    text = page.locator("body").inner_text()
+    assert "答应周五还一千" in text
+    assert "1,000.00" not in text or "承诺" in text
+    context.close()

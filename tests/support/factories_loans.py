@@ -98,9 +98,7 @@ class Lending:
 def open_lending(county: County) -> Lending:
     """科目（银行模板）、一个产品、一位客户。"""
     ledger.adopt_chart(actor=SYSTEM, key=fresh_key("chart"), template="BANK", on=county.opened_on)
-    installed = products.install_samples(
-        actor=SYSTEM, key=fresh_key("products"), on=county.opened_on, authorized_by=-1
-    )["installed"]
+    installed = products.install_samples(actor=SYSTEM, key=fresh_key("products"), on=county.opened_on)["installed"]
     party = Party.objects.create(
         number=f"C{next(_numbers):010d}",
         kind="FARMER",

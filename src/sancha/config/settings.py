@@ -1,6 +1,7 @@
 """运行设置：默认是嵌入式 SQLite；设 SANCHA_DATABASE_URL 即用 PostgreSQL。
 
-环境变量：SANCHA_HOME（数据目录，默认 ./var）、SANCHA_DATABASE_URL、SANCHA_SECRET_KEY、SANCHA_ALLOWED_HOSTS、SANCHA_DEBUG。
+环境变量：SANCHA_HOME（数据目录，默认 ./var）、SANCHA_DATABASE_URL、SANCHA_SECRET_KEY、SANCHA_ALLOWED_HOSTS、SANCHA_DEBUG、
+SANCHA_WEBHOOK_NETWORKS、SANCHA_WEBHOOK_HTTP（事件推送放行的内网网段、是否许 http）。
 """
 
 import os
@@ -74,6 +75,7 @@ INSTALLED_APPS = [
     "sancha.apps.access",
     "sancha.apps.businessday",
     "sancha.apps.work",
+    "sancha.apps.webhooks",
     "sancha.apps.parties",
     "sancha.apps.products",
     "sancha.apps.ledger",
@@ -125,7 +127,7 @@ DAYCLOSE_WORKERS = int(os.environ.get("SANCHA_DAYCLOSE_WORKERS") or os.cpu_count
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "access.Person"
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "sancha.apps.access.login.HoldingsBackend"]
 # scrypt: memory-hard, and an order faster to log in with than a million PBKDF2 rounds.
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.ScryptPasswordHasher",
@@ -167,6 +169,10 @@ if os.environ.get("SANCHA_HTTPS") == "1":
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SECURE_HSTS_SECONDS = 31536000
+
+# Where events may be pushed besides public https addresses: networks like 10.20.0.0/16, and plain http (tests, intranets).
+WEBHOOK_NETWORKS = [text for text in os.environ.get("SANCHA_WEBHOOK_NETWORKS", "").split(",") if text.strip()]
+WEBHOOK_PLAIN_HTTP = os.environ.get("SANCHA_WEBHOOK_HTTP") == "1"
 
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 LOGGING = {

@@ -12,4 +12,6 @@ os.environ["SANCHA_DATABASE_URL"] = os.environ.get(
     "SANCHA_TEST_DATABASE_URL", f"sqlite:///{os.environ['SANCHA_HOME']}/test.sqlite3"
 )
 os.environ.setdefault("SANCHA_SECRET_KEY", "test-only")
+# whitenoise warns on every client of a test when the folder of collected files is absent.
+os.makedirs(os.path.join(os.environ["SANCHA_HOME"], "static"), exist_ok=True)
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # playwright's sync API runs an event loop in the thread

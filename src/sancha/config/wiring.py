@@ -4,20 +4,51 @@ from __future__ import annotations
 
 from sancha.apps.access.obstacles import register_closing_guard, register_moving_guard, register_opening_step
 from sancha.apps.businessday.operations import crosses_groups, join_parent_partition
+from sancha.apps.cashdesk.kinds import PAYMENT_CHECK
+from sancha.apps.cashdesk.operations import decide_payment_order
 from sancha.apps.cashdesk.queries import unfinished_money_reason
+from sancha.apps.ledger.kinds import VOUCHER_CHECK
+from sancha.apps.ledger.operations import decide_manual_voucher
+from sancha.apps.products.kinds import PRODUCT_CHECK
+from sancha.apps.products.operations import decide_draft
 from sancha.apps.recovery.kinds import FOLLOW_UP
+from sancha.apps.servicing import events as loan_events
+from sancha.apps.servicing.kinds import ADJUSTMENT_CHECK
+from sancha.apps.servicing.operations import importing
+from sancha.apps.servicing.operations.adjusting import adjust_loan
 from sancha.apps.servicing.operations.booking import BOOKING_CHECK, authorize_booking
 from sancha.apps.servicing.queries import find_loan, live_loans_reason
+from sancha.apps.webhooks.kinds import PAUSED
+from sancha.apps.webhooks.operations import settle_paused
+from sancha.apps.webhooks.subscribers import enqueue
+from sancha.apps.work import events as task_events
 from sancha.apps.work.kinds import register_closer, register_kind, register_root
 from sancha.apps.work.queries import open_tasks_reason
+from sancha.dayclose import background
+from sancha.dayclose import events as day_events
 from sancha.kit.actor import Actor
+from sancha.kit.outbox import Subscriber
 
 
 def connect() -> None:
     """登记全部任务种类与办结操作；重复调用无妨。"""
     register_kind(BOOKING_CHECK)
     register_closer(BOOKING_CHECK.code, authorize_booking)
+    for kind, closer in importing.CHECKS:
+        register_kind(kind)
+        register_closer(kind.code, closer)
+    importing.register_runner(background.start_import)
+    register_kind(VOUCHER_CHECK)
+    register_closer(VOUCHER_CHECK.code, decide_manual_voucher)
+    register_kind(PAYMENT_CHECK)
+    register_closer(PAYMENT_CHECK.code, decide_payment_order)
+    register_kind(ADJUSTMENT_CHECK)
+    register_closer(ADJUSTMENT_CHECK.code, adjust_loan)
+    register_kind(PRODUCT_CHECK)
+    register_closer(PRODUCT_CHECK.code, decide_draft)
     register_kind(FOLLOW_UP)
+    register_kind(PAUSED)
+    register_closer(PAUSED.code, settle_paused)
     register_closing_guard("loan", live_loans_reason)
     register_closing_guard("money", unfinished_money_reason)
     register_closing_guard("task", open_tasks_reason)
@@ -30,4 +61,6 @@ def _loan_in_scope(actor: Actor, loan_id: int) -> None:
     find_loan(actor=actor, loan_id=loan_id)
 
 
-SUBSCRIBERS: dict[str, tuple[object, ...]] = {}
+SUBSCRIBERS: dict[str, tuple[Subscriber, ...]] = {
+    kind.name: (enqueue,) for module in (loan_events, task_events, day_events) for kind in module.ALL
+}

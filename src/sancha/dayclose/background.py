@@ -50,11 +50,11 @@ def start_check(*, actor: Actor, group_id: int) -> None:
 
 
 def start_import(*, actor: Actor, batch_id: int, on: date) -> None:
-    """另起进程把一个已同意转入的批次做完（``servicing`` 的转入分批进行，杀掉再来即从断处接上）。
+    """另起进程把一个已同意的批次做完：转入、撤回、还款文件入账（分批进行，杀掉再来即从断处接上）。
 
     :raises Conflict: 这一批已在做。
     """
-    actor.require("servicing.import")
+    actor.require("imports.view")
     _start(exclusive.IMPORT, actor, batch_id, on.isoformat(), {"stage": "", "done": 0, "total": 0})
 
 
@@ -98,9 +98,10 @@ def _is_starting(task: str, group_id: int) -> bool:
 
 def _start(task: str, actor: Actor, group_id: int, argument: str, text: dict[str, Any]) -> None:
     if is_running(task, group_id):
+        busy = f"第 {group_id} 批正在做。" if task == exclusive.IMPORT else "这个营业日组已有一个在进行。"
         raise Conflict(
             "DAY_CLOSE_RUNNING",
-            "这个营业日组已有一个在进行。",
+            busy,
             field="group_id",
             value=group_id,
             fix="请等它结束，进度见页面。",
@@ -173,7 +174,7 @@ def _check_all(group_id: int, _holding_id: int, _argument: str, text: dict[str, 
 
 def _import(batch_id: int, holding_id: int, on: str, text: dict[str, Any]) -> None:
     from sancha.apps.access.queries import actor_for
-    from sancha.apps.servicing.operations.importing import commit_import
+    from sancha.apps.servicing.operations.importing import run_import
 
     def tell(name: str, done: int, total: int) -> None:
         text.update(stage=name, done=done, total=total)
@@ -181,13 +182,7 @@ def _import(batch_id: int, holding_id: int, on: str, text: dict[str, Any]) -> No
 
     day = date.fromisoformat(on)
     with exclusive.only_one(exclusive.IMPORT, batch_id):
-        commit_import(
-            actor=actor_for(holding_id, day),
-            key=f"commit:{batch_id}:{text['at']}",
-            on=day,
-            batch_id=batch_id,
-            progress=tell,
-        )
+        run_import(actor=actor_for(holding_id, day), on=day, batch_id=batch_id, progress=tell)
 
 
 _TASKS = {exclusive.CLOSE: _close, exclusive.CHECK: _check_all, exclusive.IMPORT: _import}

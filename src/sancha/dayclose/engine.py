@@ -17,6 +17,7 @@ from django.db import transaction
 from sancha.apps.businessday import queries as businessday
 from sancha.apps.servicing import queries as servicing
 from sancha.dayclose.crew import Crew
+from sancha.dayclose.events import day_closed
 from sancha.dayclose.exclusive import CLOSE, only_one
 from sancha.dayclose.models import CloseRun, CloseStep, HeldLoan
 from sancha.dayclose.pipeline import PIPELINE
@@ -113,10 +114,14 @@ def _close_day(actor: Actor, group_id: int, day: date, progress: Progress, chunk
     for position, step in enumerate(PIPELINE):
         for partition_id in partitions if step.per_partition else [0]:
             _run_step(run_row, position, step, partition_id, progress, chunk, crew, report)
-    run_row.status, run_row.finished_at = CloseRun.RunStatus.DONE, now()
-    run_row.save(update_fields=["status", "finished_at"])
-    report.seconds = time.perf_counter() - started
     report.held = HeldLoan.objects.filter(run=run_row).count()
+    run_row.status, run_row.finished_at = CloseRun.RunStatus.DONE, now()
+    with transaction.atomic():
+        run_row.save(update_fields=["status", "finished_at"])
+        day_closed(
+            group_id=group_id, day=day, business_date=businessday.group_date(group_id=group_id), held=report.held
+        )
+    report.seconds = time.perf_counter() - started
     return report
 
 

@@ -55,11 +55,6 @@ def all_events(where: EventFilter) -> Iterator[EventRow]:
         yield _row(row)
 
 
-def operations_seen(limit: int = 300) -> list[str]:
-    """出现过的操作名，筛选条的下拉用。"""
-    return list(AuditEvent.objects.order_by("operation").values_list("operation", flat=True).distinct()[:limit])
-
-
 def _found(where: EventFilter) -> QuerySet[AuditEvent]:
     rows = AuditEvent.objects.all()
     if where.person_id is not None:

@@ -57,6 +57,13 @@ class Outbox(models.Model):
         indexes = [models.Index(fields=["delivered_at", "id"], name="kit_outbox_waiting")]
 
 
+class Heartbeat(models.Model):
+    """心跳：后台各干一轮活记一次时刻，监控据此知道它还活着。"""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    at = models.DateTimeField()
+
+
 class NumberSequence(models.Model):
     """编号：每个前缀一个计数，取号与业务同事务，号码不复用。"""
 

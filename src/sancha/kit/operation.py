@@ -36,6 +36,14 @@ NOT_CONTENT = frozenset({"actor", "key", "on"})
 """不算内容的参数：``on`` 是记账的营业日，不是要办的事——日终之后重试同一键，仍须返回首次结果，而不是报「换了内容」。"""
 
 
+_names: set[str] = set()
+
+
+def operation_names() -> list[str]:
+    """操作名：已装入的全部，审计筛选时供选。"""
+    return sorted(_names)
+
+
 class KeyReused(Conflict):
     """幂等键被用于另一份内容。"""
 
@@ -98,6 +106,7 @@ def operation(name: str, *, permission: str) -> Callable[[Callable[P, dict[str, 
                 raise
 
         run.permission = permission  # type: ignore[attr-defined]  # read by the permission sweep test
+        _names.add(name)
         run.operation_name = name  # type: ignore[attr-defined]
         return run
 

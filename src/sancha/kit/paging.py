@@ -38,10 +38,12 @@ class Page(Generic[T]):
         return self.number > 1
 
 
-def paginate(queryset: QuerySet[Any], *, page: int, size: int, to_row: Callable[[Any], T]) -> Page[T]:
-    """取一页：一条计数、一条取行。查询须已排好序。"""
+def paginate(
+    queryset: QuerySet[Any], *, page: int, size: int, to_row: Callable[[Any], T], total: int | None = None
+) -> Page[T]:
+    """取一页：一条计数、一条取行。查询须已排好序；调用者数过了（``total``）就不再数。"""
     size = min(max(size, 1), LONGEST_PAGE)
-    total = queryset.count()
+    total = queryset.count() if total is None else total
     number = min(max(page, 1), max(1, -(-total // size)))
     start = (number - 1) * size
     return Page(rows=[to_row(item) for item in queryset[start : start + size]], total=total, number=number, size=size)

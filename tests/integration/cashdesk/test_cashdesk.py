@@ -236,11 +236,12 @@ def test_payment_needs_two_people_and_books_when_it_is_paid(desk):
 
 
 def test_nobody_authorizes_their_own_payment(desk):
-    both = replace(desk.clerk, permissions=desk.clerk.permissions | {"cashdesk.authorize"})
-    order = desk.order()
+    both = replace(desk.supervisor, permissions=desk.supervisor.permissions | {"cashdesk.pay"})
+    order = desk.order(actor=both)
     with pytest.raises(NotPermitted) as refused:
         cashdesk.authorize_payment_order(actor=both, key=fresh_key(), order_id=order, on=TODAY)
-    assert refused.value.code == "SAME_PERSON"
+    assert refused.value.code == "SEPARATION_OF_DUTIES"
+    assert "付款的录入与复核须两人办理" in refused.value.message
 
 
 def test_returning_a_receipt_holds_the_money_until_paid_or_failed(desk):

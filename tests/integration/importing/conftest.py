@@ -16,6 +16,8 @@ from sancha.apps.businessday import queries as businessday
 from sancha.apps.servicing.importing import queries
 from sancha.apps.servicing.importing.reading import SourceFile
 from sancha.apps.servicing.operations import importing
+from sancha.apps.servicing.operations.importing import checks
+from sancha.apps.work.operations import submit_task
 from sancha.kit.actor import Actor
 from sancha.kit.numbering import next_numbers
 from tests.support.factories_access import County, fresh_key, open_county
@@ -49,12 +51,41 @@ class Desk:
         } | options
         return importing.stage_import(actor=self.actor, key=fresh_key("stage"), on=self.on, files=list(files), **given)
 
-    def commit(self, batch_id: int, **options: Any) -> dict[str, Any]:
-        """转入。"""
-        given = {"accept_doubts": True} | options
-        return importing.commit_import(
-            actor=self.actor, key=fresh_key("commit"), on=self.on, batch_id=batch_id, **given
-        )
+    def approve(
+        self, batch_id: int, *, actor: Actor | None = None, on: date | None = None, **chosen: bool
+    ) -> dict[str, Any]:
+        """同意转入：第二人办复核任务。"""
+        task_id = queries.batch_detail(actor=self.actor, batch_id=batch_id).task_id
+        return self.submit(task_id, "APPROVED", actor=actor, on=on, data={"accept_doubts": True} | chosen)
+
+    def submit(
+        self,
+        task_id: int | None,
+        outcome: str,
+        *,
+        actor: Actor | None = None,
+        on: date | None = None,
+        **given: Any,
+    ) -> dict[str, Any]:
+        """第二人办一条任务。"""
+        assert task_id is not None
+        who, day = actor or self.second, on or self.on
+        return submit_task(actor=who, key=fresh_key("task"), on=day, task_id=task_id, outcome=outcome, **given)
+
+    def run(self, batch_id: int, **options: Any) -> dict[str, Any]:
+        """后台做的事，就在这里做。"""
+        return importing.run_import(actor=self.second, on=self.on, batch_id=batch_id, **options)
+
+    def commit(
+        self, batch_id: int, *, accept_doubts: bool = True, only_good: bool = False, **options: Any
+    ) -> dict[str, Any]:
+        """同意并转入；同意过的接着做。"""
+        status = queries.batch_detail(actor=self.actor, batch_id=batch_id).row.status
+        if status == "STAGED":
+            self.approve(batch_id, accept_doubts=accept_doubts, only_good=only_good)
+        elif status in {"COMMITTING", "INCOMPLETE"}:
+            importing.resume_import(actor=self.second, key=fresh_key("resume"), on=self.on, batch_id=batch_id)
+        return self.run(batch_id, **options)
 
 
 def open_desk(county: County) -> Desk:
@@ -64,6 +95,12 @@ def open_desk(county: County) -> Desk:
         # The factory numbers its one customer by itself; the real sequence starts beyond it.
         next_numbers("parties.party", 1000)
     return Desk(lending, county.actor("BUSINESS_MANAGER"), county.actor("ACCOUNTING_SUPERVISOR"))
+
+
+@pytest.fixture(autouse=True)
+def no_background(monkeypatch: pytest.MonkeyPatch) -> None:
+    """不另起进程：做完由测试自己来（``Desk.run``）。"""
+    monkeypatch.setattr(checks, "_runners", {})
 
 
 @pytest.fixture

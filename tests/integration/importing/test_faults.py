@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from sancha.apps.servicing.operations import importing
 from sancha.apps.servicing.operations.repayment import post_repayment
 from sancha.dayclose import engine, invariants
 from sancha.kit.actor import SYSTEM
-from sancha.kit.errors import Conflict, DomainError
+from sancha.kit.errors import Conflict, DomainError, NotPermitted
 from tests.integration.importing.conftest import Desk, register_row, sheet
 from tests.support.at_once import at_once
 from tests.support.factories_access import fresh_key
@@ -105,7 +106,7 @@ def test_committing_needs_the_business_date(desk: Desk) -> None:
     stale = desk.on
     engine.run(actor=SYSTEM, group_id=desk.group_id)
     with pytest.raises(Conflict) as refused:
-        importing.commit_import(actor=desk.actor, key=fresh_key(), on=stale, batch_id=batch_id)
+        desk.approve(batch_id, on=stale)
     assert refused.value.code == "NOT_BUSINESS_DATE"
     assert importing.recheck_import(actor=desk.actor, key=fresh_key(), on=desk.on, batch_id=batch_id)["ready"] == 1
     assert desk.commit(batch_id)["status"] == "DONE"
@@ -121,10 +122,14 @@ def test_recheck_after_the_missing_thing_was_made(desk: Desk) -> None:
     assert (again["ready"], again["errors"], ImportRow.objects.get().problems) == (1, 0, [])
 
 
-def withdraw(desk: Desk, batch_id: int, **options: Any) -> dict[str, Any]:
-    return importing.withdraw_import(
-        **({"actor": desk.second, "key": fresh_key(), "batch_id": batch_id, "reason": "文件送错了"} | options)
-    )
+def ask(desk: Desk, batch_id: int, **options: Any) -> int:
+    given = {"actor": desk.actor, "key": fresh_key(), "on": desk.on, "batch_id": batch_id, "reason": "文件送错了"}
+    return int(importing.request_import_withdrawal(**(given | options))["task_id"])
+
+
+def withdraw(desk: Desk, batch_id: int) -> dict[str, Any]:
+    desk.submit(ask(desk, batch_id), "APPROVED")
+    return desk.run(batch_id)
 
 
 def test_a_batch_is_withdrawn_without_a_trace_in_the_balances_and_may_come_again(desk: Desk) -> None:
@@ -149,21 +154,27 @@ def test_a_batch_is_withdrawn_without_a_trace_in_the_balances_and_may_come_again
 def test_withdrawal_needs_a_second_person_a_reason_and_untouched_loans(desk: Desk) -> None:
     batch_id = desk.stage(sheet([register_row(1)]))["batch_id"]
     with pytest.raises(Conflict) as refused:
-        withdraw(desk, batch_id)
+        ask(desk, batch_id)
     assert refused.value.code == "BATCH_NOT_DONE"
     desk.commit(batch_id)
     with pytest.raises(DomainError) as refused_again:
-        withdraw(desk, batch_id, reason=" ")
+        ask(desk, batch_id, reason=" ")
     assert refused_again.value.code == "REASON_MISSING"
-    ImportBatch.objects.filter(pk=batch_id).update(committed_by_id=desk.second.person_id)
-    with pytest.raises(DomainError) as same:
-        withdraw(desk, batch_id)
-    assert same.value.code == "SAME_PERSON"
-    ImportBatch.objects.filter(pk=batch_id).update(committed_by_id=desk.actor.person_id)
+    task_id = ask(desk, batch_id)
+    assert ask(desk, batch_id) == task_id, "同一次申请只开一条"
+    with pytest.raises(NotPermitted) as same:
+        desk.submit(task_id, "APPROVED", actor=replace(desk.second, person_id=desk.actor.person_id))
+    assert same.value.code == "SEPARATION_OF_DUTIES"
+    assert "撤回的申请与同意须两人办理" in same.value.message
+    desk.submit(task_id, "RETURNED", opinion="先核对")
+    assert ImportBatch.objects.get(pk=batch_id).status == "DONE"
+    later = ask(desk, batch_id)
+    assert later != task_id
     post_repayment(actor=SYSTEM, key=fresh_key(), loan_id=Loan.objects.get().pk, amount_fen=100)
-    with pytest.raises(Conflict) as touched:
-        withdraw(desk, batch_id)
-    assert touched.value.code == "LOANS_TOUCHED"
+    for refused_now in (lambda: ask(desk, batch_id), lambda: desk.submit(later, "APPROVED")):
+        with pytest.raises(Conflict) as touched:
+            refused_now()
+        assert touched.value.code == "LOANS_TOUCHED"
 
 
 def test_withdrawal_killed_and_continued(committed_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +194,7 @@ def test_withdrawal_killed_and_continued(committed_desk: Desk, monkeypatch: pyte
         with pytest.raises(Killed):
             withdraw(desk, batch_id)
     assert LoanState.objects.count() == 3, "那一批没做完，全部退回"
-    assert withdraw(desk, batch_id)["status"] == "WITHDRAWN"
+    assert desk.run(batch_id)["status"] == "WITHDRAWN"
     assert LoanState.objects.count() == 0
 
 
@@ -191,7 +202,8 @@ def test_two_runners_of_one_batch_double_nothing(committed_desk: Desk) -> None:
     desk = committed_desk
     batch_id = desk.stage(sheet([register_row(nth) for nth in range(1, 13)]))["batch_id"]
 
-    done = at_once(lambda: desk.commit(batch_id, chunk=3), lambda: desk.commit(batch_id, chunk=3))
+    desk.approve(batch_id)
+    done = at_once(lambda: desk.run(batch_id, chunk=3), lambda: desk.run(batch_id, chunk=3))
 
     assert {result["status"] for result in done} == {"DONE"}
     assert (Loan.objects.count(), LoanFact.objects.count()) == (12, 12)

@@ -137,8 +137,8 @@ def test_the_same_file_twice_is_recognized(desk: Desk) -> None:
     other = desk.stage(file, cutover_on=date(2026, 3, 1))
     assert other["batch_id"] != first["batch_id"], "只预检过的，换了选择就重来"
     with pytest.raises(Conflict) as refused:
-        desk.commit(first["batch_id"])
-    assert refused.value.code == "BATCH_NOT_STAGED"
+        desk.approve(first["batch_id"])
+    assert refused.value.code == "TASK_CLOSED", "作废的批次，复核任务也撤了"
     desk.commit(other["batch_id"])
     later = desk.stage(SourceFile("改了名.csv", file.content))
     assert (later["existing"], later["batch_id"], later["status"]) == (True, other["batch_id"], "DONE")
@@ -374,7 +374,7 @@ def test_scope_and_permission(desk: Desk) -> None:
     with pytest.raises(NotFound):
         queries.batch_detail(actor=outside, batch_id=staged["batch_id"])
     with pytest.raises(NotFound):
-        importing.cancel_import(actor=outside, key=fresh_key(), batch_id=staged["batch_id"])
-    importing.cancel_import(actor=desk.actor, key=fresh_key(), batch_id=staged["batch_id"])
+        importing.cancel_import(actor=outside, key=fresh_key(), on=desk.on, batch_id=staged["batch_id"])
+    importing.cancel_import(actor=desk.actor, key=fresh_key(), on=desk.on, batch_id=staged["batch_id"])
     assert "****" in ImportRow.objects.get().cells["id_number"], "了结的批次不留证件号"
     assert queries.list_batches(actor=desk.actor).rows[0].status == "CANCELLED"

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.db import connection
 
+from sancha.apps.servicing.guards import GUARDS
 from sancha.apps.servicing.importing import queries
 from sancha.apps.servicing.models import ImportBatch, ImportRow, LoanFact, LoanState
 from sancha.apps.servicing.operations import importing
 from sancha.dayclose import engine, invariants
 from sancha.kit.actor import SYSTEM
-from sancha.kit.errors import Conflict, DomainError, NotFound
+from sancha.kit.errors import Conflict, DomainError, NotFound, NotPermitted
+from sancha.kit.guards import drop_guards
 from tests.integration.importing.conftest import Desk, register_row, sheet
 from tests.support.factories_access import fresh_key
 
@@ -30,12 +35,12 @@ def different(desk: Desk) -> tuple[Desk, int, int]:
     return desk, staged["batch_id"], ImportRow.objects.get(role="loan").pk
 
 
-def adjust(desk: Desk, row_id: int, **options: Any) -> dict[str, Any]:
+def propose(desk: Desk, row_id: int, **options: Any) -> int:
     given = {
-        "actor": desk.second, "key": fresh_key(), "on": desk.on, "row_id": row_id, "component": "principal", "entered_by": desk.actor.person_id,
+        "actor": desk.actor, "key": fresh_key(), "on": desk.on, "row_id": row_id, "component": "principal",
         "reason": "原系统 10 月有一笔 100 元未列入还款文件",
     }  # fmt: skip
-    return importing.adjust_import_difference(**(given | options))
+    return int(importing.propose_import_adjustment(**(given | options))["task_id"])
 
 
 def test_a_difference_becomes_an_adjustment_by_a_second_person(different: tuple[Desk, int, int]) -> None:
@@ -46,36 +51,63 @@ def test_a_difference_becomes_an_adjustment_by_a_second_person(different: tuple[
         "days_past_due": (99, 120, 21),
     }
 
-    with pytest.raises(DomainError) as same:
-        adjust(desk, row_id, entered_by=desk.second.person_id)
-    assert same.value.code == "SAME_PERSON"
-    adjust(desk, row_id)
+    task_id = propose(desk, row_id)
+    assert not LoanFact.objects.filter(kind="ADJUSTMENT").exists(), "录入还没有动账"
+    with pytest.raises(Conflict) as proposed:
+        propose(desk, row_id)
+    assert proposed.value.code == "DIFFERENCE_PROPOSED"
+    turncoat = replace(desk.second, person_id=desk.actor.person_id)
+    with pytest.raises(NotPermitted) as same:
+        desk.submit(task_id, "APPROVED", actor=turncoat)
+    assert (same.value.code, same.value.clause) == ("SEPARATION_OF_DUTIES", "ORG-3")
+    assert "调整的录入与授权须两人办理" in same.value.message
+    desk.submit(task_id, "APPROVED")
 
     fact = LoanFact.objects.order_by("-seq")[0]
     assert (fact.kind, fact.amount_fen, fact.data["direction"]) == ("ADJUSTMENT", 10_000, "DECREASE")
+    assert (fact.data["entered_by"], fact.recorded_by_id) == (desk.actor.person_id, desk.second.person_id)
     assert LoanState.objects.get().principal_fen == 790_000
     assert ImportBatch.objects.get().differences_open == 1
     again = importing.reconcile_import(actor=desk.actor, key=fresh_key(), batch_id=batch_id)
     assert again["differences_open"] == 1, "重新对账不会把调过的又算一遍"
     with pytest.raises(Conflict) as twice:
-        adjust(desk, row_id)
+        propose(desk, row_id)
     assert twice.value.code == "DIFFERENCE_SETTLED"
     engine.run(actor=SYSTEM, group_id=desk.group_id)
     assert not [p for finding in invariants.check(group_id=desk.group_id, everything=True) for p in finding.problems]
 
 
+def test_an_adjustment_sent_back_leaves_the_difference_red_and_may_come_again(
+    different: tuple[Desk, int, int],
+) -> None:
+    desk, batch_id, row_id = different
+    first = propose(desk, row_id)
+    desk.submit(first, "RETURNED", opinion="请附原系统流水")
+    assert ImportBatch.objects.get().differences_open == 2
+    assert not LoanFact.objects.filter(kind="ADJUSTMENT").exists()
+    second = propose(desk, row_id, reason="流水已附")
+    assert second != first
+    importing.reconcile_import(actor=desk.actor, key=fresh_key(), batch_id=batch_id)
+    desk.submit(second, "APPROVED")
+    assert ImportBatch.objects.get().differences_open == 1
+
+
 def test_a_difference_of_dates_cannot_be_adjusted_away(different: tuple[Desk, int, int]) -> None:
     desk, _, row_id = different
     with pytest.raises(DomainError) as refused:
-        adjust(desk, row_id, component="days_past_due")
+        propose(desk, row_id, component="days_past_due")
     assert refused.value.code == "DIFFERENCE_NOT_ADJUSTABLE"
     with pytest.raises(NotFound):
-        adjust(desk, row_id, component="fee")
+        propose(desk, row_id, component="fee")
+    with pytest.raises(DomainError) as silent:
+        propose(desk, row_id, reason=" ")
+    assert silent.value.code == "REASON_MISSING"
 
 
 def test_reconciling_reads_the_book_not_the_draft(different: tuple[Desk, int, int]) -> None:
     """对账从库里的事实重放：库里的事实被动过手脚，就看得出来。"""
     desk, batch_id, _ = different
+    drop_guards("servicing", GUARDS)(apps, connection.schema_editor())
     LoanFact.objects.filter(kind="REPAYMENT").update(amount_fen=350_000)
     importing.reconcile_import(actor=desk.actor, key=fresh_key(), batch_id=batch_id)
     (row,) = queries.differences(actor=desk.actor, batch_id=batch_id).rows

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from sancha.apps.servicing.importing import queries
 from sancha.apps.servicing.importing.reading import SourceFile
-from sancha.apps.servicing.models import ImportRow, Loan, LoanFact
+from sancha.apps.servicing.models import ImportBatch, ImportRow, Loan, LoanFact
 from sancha.apps.servicing.operations import importing
 from sancha.dayclose import invariants
 from sancha.kit.actor import Actor
@@ -62,13 +63,13 @@ def test_each_row_has_its_result(desk: Desk, clerk: Actor) -> None:
     assert results(done) == [
         (2, "IMPORTED", []),
         (3, "ERROR", ["LOAN_UNKNOWN"]),
-        (4, "FAILED", ["NOT_POSTED"]),
+        (4, "FAILED", ["ABOVE_DEBT", "NOT_POSTED"]),
         (5, "ERROR", ["DUPLICATE_PAYMENT"]),
         (6, "ERROR", ["AMOUNT_NEGATIVE"]),
         (7, "IMPORTED", []),
-        (8, "FAILED", ["NOT_POSTED"]),
+        (8, "FAILED", ["PAYMENT_IN_FUTURE", "NOT_POSTED"]),
     ]
-    assert "超过" in done["rows"][2]["problems"][0]["message"]
+    assert "超过" in done["rows"][2]["problems"][1]["message"]
     assert (done["status"], done["counts"]) == ("INCOMPLETE", {"IMPORTED": 2, "ERROR": 3, "FAILED": 2})
     assert list(
         LoanFact.objects.filter(kind="REPAYMENT").order_by("amount_fen").values_list("amount_fen", flat=True)
@@ -106,6 +107,60 @@ def test_stop_on_error_posts_nothing(desk: Desk, clerk: Actor) -> None:
     assert refused.value.code == "FILE_HAS_ERRORS"
     assert "第 3 行" in refused.value.message
     assert LoanFact.objects.filter(kind="REPAYMENT").count() == ImportRow.objects.filter(role="payment").count() == 0
+
+
+def stage(desk: Desk, clerk: Actor, file: SourceFile) -> dict[str, Any]:
+    return importing.stage_repayments(
+        actor=clerk, key=fresh_key(), on=desk.on, file=file, institution_id=desk.lending.county.ids["S1"]
+    )
+
+
+def test_the_dry_run_posts_nothing_and_says_what_will_not_go(desk: Desk, clerk: Actor) -> None:
+    rows = [
+        {"借据号": number(1), "金额": "500", "流水号": "D1"},
+        {"借据号": number(1), "金额": "8000", "流水号": "D2"},
+        {"借据号": number(2), "金额": "10", "还款日": "2026-12-02", "流水号": "D3"},
+        {"借据号": "没有", "金额": "10", "流水号": "D4"},
+    ]
+    staged = stage(desk, clerk, sheet(rows))
+    assert (staged["status"], staged["ready"], staged["errors"], staged["doubts"]) == ("STAGED", 3, 1, 2)
+    assert not LoanFact.objects.filter(kind="REPAYMENT").exists()
+    found = queries.batch_problems(actor=clerk, batch_id=staged["batch_id"]).rows
+    told = [
+        (row["row"], problem["field"], problem["value"], problem["rule"])
+        for row in found
+        for problem in row["problems"]
+    ]
+    assert told == [
+        (3, "金额", "8000", "超过应还"),
+        (4, "还款日", "2026-12-02", "还款日在未来"),
+        (5, "借据号", "没有", "没有这笔借据"),
+    ]
+    assert all(problem["fix"] for row in found for problem in row["problems"])
+
+    again = stage(desk, clerk, sheet(rows))
+    assert again["batch_id"] != staged["batch_id"], "只预检过的，再送就重来"
+    importing.begin_repayments(actor=clerk, key=fresh_key(), on=desk.on, batch_id=again["batch_id"])
+    importing.run_import(actor=clerk, on=desk.on, batch_id=again["batch_id"])
+    assert LoanFact.objects.filter(kind="REPAYMENT").count() == 1
+    assert stage(desk, clerk, sheet(rows))["existing"], "入过账的，再送就是那一批"
+    importing.begin_repayments(
+        actor=clerk, key=fresh_key(), on=desk.on, batch_id=again["batch_id"], allow_overpayment=True
+    )
+    importing.run_import(actor=clerk, on=desk.on, batch_id=again["batch_id"])
+    assert sorted(LoanFact.objects.filter(kind="REPAYMENT").values_list("amount_fen", flat=True)) == [50_000, 800_000]
+
+
+def test_stop_on_error_after_the_dry_run(desk: Desk, clerk: Actor) -> None:
+    staged = stage(desk, clerk, sheet([{"借据号": number(1), "金额": "500"}, {"借据号": "没有", "金额": "500"}]))
+    with pytest.raises(Conflict) as refused:
+        importing.begin_repayments(
+            actor=clerk, key=fresh_key(), on=desk.on, batch_id=staged["batch_id"], stop_on_error=True
+        )
+    assert refused.value.code == "FILE_HAS_ERRORS"
+    assert ImportBatch.objects.get(pk=staged["batch_id"]).status == "STAGED"
+    with pytest.raises(Conflict):
+        importing.run_import(actor=clerk, on=desk.on, batch_id=staged["batch_id"])
 
 
 def test_permission(desk: Desk, clerk: Actor) -> None:

@@ -1,7 +1,10 @@
 """发件箱：同生共死、至少一次、失败隔离、坏消息不堵路。"""
 
+from datetime import timedelta
+
+import psycopg
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from sancha.kit import outbox
 from sancha.kit.models import NumberSequence, Outbox
@@ -39,8 +42,8 @@ def test_each_message_reaches_its_subscribers_once_and_in_order():
     wiring = {
         "loan.booked": [lambda m: seen.append(m.payload["number"]), lambda m: other.append(m.id)],
     }
-    assert outbox.deliver(2, wiring) == outbox.Delivery(2, 0, 2)
-    assert outbox.deliver(100, wiring) == outbox.Delivery(2, 0, 0)
+    assert outbox.deliver(2, wiring) == outbox.Delivery(3, 0, 1)  # what nobody listens to is let by at once
+    assert outbox.deliver(100, wiring) == outbox.Delivery(1, 0, 0)
     assert outbox.deliver(100, wiring) == outbox.Delivery(0, 0, 0)
     assert seen == [1, 2, 3]
     assert len(set(other)) == 3
@@ -101,3 +104,25 @@ def test_bad_message_neither_blocks_nor_runs_for_ever():
     assert outbox.retry([dead["id"]]) == 1
     assert outbox.deliver(10, {}) == outbox.Delivery(1, 0, 0)
     assert outbox.stuck() == []
+
+
+@pytest.mark.django_db
+def test_purging_keeps_what_still_waits():
+    put("old")
+    put("waits")
+    Outbox.objects.update(recorded_at=outbox.now() - timedelta(days=99))
+    Outbox.objects.filter(event="old").update(delivered_at=outbox.now() - timedelta(days=outbox.KEPT_DAYS + 1))
+    assert outbox.purge() == 1
+    assert [row.event for row in Outbox.objects.all()] == ["waits"]
+    assert outbox.oldest_waiting() == Outbox.objects.get().recorded_at
+    assert outbox.waiting_count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time anyway")
+def test_a_second_deliverer_goes_away_empty_handed():
+    put()
+    with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}) as other:
+        other.execute("SELECT pg_advisory_lock(%s)", [outbox._LOCK])
+        assert outbox.deliver(10, {}) == outbox.Delivery(0, 0, 1)
+    assert outbox.deliver(10, {}) == outbox.Delivery(1, 0, 0)

@@ -77,7 +77,8 @@ def test_nobody_authorizes_what_they_entered(county):
     )["draft_id"]  # fmt: skip
     with pytest.raises(NotPermitted) as refused:
         authorize(county, draft, actor=both)
-    assert refused.value.code == "SAME_PERSON"
+    assert refused.value.code == "SEPARATION_OF_DUTIES"
+    assert "手工凭证的录入与复核须两人办理" in refused.value.message
     with pytest.raises(NotPermitted):
         authorize(county, draft, actor=county.actor("CASHIER"))
 
@@ -215,6 +216,7 @@ def test_month_closes_in_order_once_and_for_good(county):
     with pytest.raises(Conflict) as refused:
         close_month(county, NOVEMBER)
     assert refused.value.code == "DRAFTS_WAITING"
+    assert f"草稿 {draft}（柳溪支行 2025-11-30 支付办公费）" in refused.value.message
     voucher = authorize(county, draft)
     assert queries.voucher_detail(SYSTEM, voucher).head.booked_on == date(2025, 11, 30)
     assert close_month(county, NOVEMBER)["closed_to"] == "2025-11-30"

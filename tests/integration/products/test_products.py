@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
 from datetime import date
 
 import pytest
 
+from sancha.apps.access.models import PostHolding
+from sancha.apps.access.queries import actor_for
 from sancha.apps.products import mapping, operations, queries
+from sancha.apps.products.models import ProductDraft
+from sancha.apps.work.operations import submit_task
 from sancha.kernel.dates import PeriodUnit
 from sancha.kernel.terms import Method, Terms
+from sancha.kit.actor import SYSTEM
 from sancha.kit.errors import Conflict, DomainError, NotFound, NotPermitted
 from sancha.rulebook.product_terms import LoanElements, PeriodRule
 from sancha.rulebook.programs import product_definitions
@@ -17,7 +23,6 @@ from sancha.rulebook.vocabulary import CustomerKind, GuaranteeKind
 from tests.support.factories_access import OPENING_DAY, fresh_key
 
 SAMPLES = {definition.code: definition for definition in product_definitions()}
-ANOTHER_PERSON = 990_001
 
 
 @pytest.fixture
@@ -26,7 +31,13 @@ def manager(county):
 
 
 @pytest.fixture
-def product_id(manager):
+def head(county):
+    """复核人。"""
+    return county.actor("DEPARTMENT_HEAD")
+
+
+@pytest.fixture
+def product_id(manager, head):
     result = operations.create_product(
         actor=manager,
         key=fresh_key("product"),
@@ -43,7 +54,20 @@ def document(code="FARMER_GUARANTEE", **changes):
     return SAMPLES[code].terms.model_dump(mode="json") | changes
 
 
+def approve(drafted, on=OPENING_DAY, outcome="APPROVED", opinion=""):
+    """由部门负责人办结复核任务。"""
+    holding = PostHolding.objects.get(post_code="DEPARTMENT_HEAD")
+    return submit_task(
+        actor=actor_for(holding.pk, on), key=fresh_key("approve"), on=on, task_id=drafted["task_id"], outcome=outcome,
+        opinion=opinion,
+    )  # fmt: skip
+
+
 def publish(actor, product_id, valid_from=OPENING_DAY, on=OPENING_DAY, terms=None, **changes):
+    return approve(draft(actor, product_id, valid_from, on, terms, **changes), on=on)
+
+
+def draft(actor, product_id, valid_from=OPENING_DAY, on=OPENING_DAY, terms=None, **changes):
     given = {
         "actor": actor,
         "key": fresh_key("version"),
@@ -52,16 +76,15 @@ def publish(actor, product_id, valid_from=OPENING_DAY, on=OPENING_DAY, terms=Non
         "valid_from": valid_from,
         "terms": terms or document(),
         "clauses": ["PSBC-2014-TERMS"],
-        "authorized_by": ANOTHER_PERSON,
     }
-    return operations.publish_version(**(given | changes))
+    return operations.propose_version(**(given | changes))
 
 
 def code_of(caught) -> str:
     return caught.value.code
 
 
-def test_a_version_is_read_back_by_date(manager, product_id):
+def test_a_version_is_read_back_by_date(manager, head, product_id):
     publish(manager, product_id, valid_from=date(2020, 1, 1))
     publish(manager, product_id, valid_from=date(2026, 4, 1), terms=document(grace_days=5), reason="增设宽限期")
 
@@ -70,7 +93,7 @@ def test_a_version_is_read_back_by_date(manager, product_id):
     assert (before.seq, after.seq) == (1, 2)
     assert (after.terms.grace_days, after.authorized_by_id, after.recorded_by_id) == (
         5,
-        ANOTHER_PERSON,
+        head.person_id,
         manager.person_id,
     )
     assert after.product_code == "VILLAGE"
@@ -81,7 +104,7 @@ def test_a_version_is_read_back_by_date(manager, product_id):
 
 def test_what_was_not_yet_booked_was_not_known(manager, product_id):
     publish(manager, product_id)
-    publish(manager, product_id, on=date(2026, 3, 10), valid_from=date(2026, 3, 10))
+    publish(manager, product_id, on=date(2026, 3, 10), valid_from=date(2026, 3, 10), terms=document(grace_days=1))
 
     assert queries.product_version_on(product_id=product_id, on=date(2026, 3, 15), known_on=date(2026, 3, 9)).seq == 1
     assert queries.product_version_on(product_id=product_id, on=date(2026, 3, 15)).seq == 2
@@ -96,10 +119,63 @@ def test_a_correction_of_the_same_day_takes_its_place(manager, product_id):
     assert [version.seq for version in queries.version_history(product_id=product_id)] == [2, 1]
 
 
-def test_nobody_authorizes_oneself(manager, product_id):
+def test_nobody_authorizes_oneself(county, manager, product_id):
+    """起草人就是有复核岗位，也办不了自己起草的：写明是哪条规则。"""
+    drafted = draft(manager, product_id)
     with pytest.raises(NotPermitted) as caught:
-        publish(manager, product_id, authorized_by=manager.person_id)
-    assert code_of(caught) == "SECOND_PERSON_NEEDED"
+        submit_task(actor=manager, key=fresh_key(), on=OPENING_DAY, task_id=drafted["task_id"], outcome="APPROVED")
+    assert code_of(caught) in {"TASK_OF_OTHER_POST", "PERMISSION_DENIED"}
+    both = county.grant(manager.person_id, "DEPARTMENT_HEAD", at="B1")
+    with pytest.raises(NotPermitted) as caught:
+        submit_task(actor=both, key=fresh_key(), on=OPENING_DAY, task_id=drafted["task_id"], outcome="APPROVED")
+    assert code_of(caught) == "SEPARATION_OF_DUTIES"
+    assert "产品与利率的起草与复核须两人办理" in caught.value.message
+    assert queries.version_history(product_id=product_id) == []
+
+
+def test_no_operation_lets_the_caller_name_the_second_person():
+    """第二人只从任务来：没有一个操作收 ``authorized_by``。"""
+    for name in operations.__all__:
+        assert "authorized_by" not in inspect.signature(getattr(operations, name)).parameters, name
+
+
+def test_a_returned_draft_leaves_no_trace_but_the_task(manager, product_id):
+    publish(manager, product_id)
+    drafted = draft(manager, product_id, terms=document(grace_days=2))
+    with pytest.raises(Conflict) as caught:
+        draft(manager, product_id, terms=document(grace_days=3))
+    assert code_of(caught) == "DRAFT_WAITING"
+    approve(drafted, outcome="RETURNED", opinion="宽限期与总行办法不符")
+    assert [version.seq for version in queries.version_history(product_id=product_id)] == [1]
+    assert queries.draft(draft_id=drafted["draft_id"]).state == "RETURNED"
+    assert queries.open_drafts(product_id=product_id) == []
+    draft(manager, product_id, terms=document(grace_days=3))
+
+
+def test_a_draft_on_an_old_version_is_not_published(manager, product_id):
+    """复核人看到的差异须是真正的差异：起草之后版本变了就不发布。"""
+    publish(manager, product_id)
+    drafted = draft(manager, product_id, terms=document(grace_days=2))
+    ProductDraft.objects.filter(pk=drafted["draft_id"]).update(base_seq=0)
+    with pytest.raises(Conflict) as caught:
+        approve(drafted)
+    assert code_of(caught) == "DRAFT_OUTDATED"
+    assert queries.open_drafts(product_id=product_id)[0].id == drafted["draft_id"], "nothing was written"
+
+
+def test_the_day_may_have_passed_when_the_second_person_comes(manager, product_id):
+    publish(manager, product_id)
+    drafted = draft(manager, product_id, terms=document(grace_days=2))
+    with pytest.raises(DomainError) as caught:
+        approve(drafted, on=date(2026, 3, 5))
+    assert code_of(caught) == "VALID_FROM_IN_THE_PAST"
+
+
+def test_the_same_terms_are_no_new_version(manager, product_id):
+    publish(manager, product_id)
+    with pytest.raises(DomainError) as caught:
+        draft(manager, product_id)
+    assert code_of(caught) == "NOTHING_CHANGED"
 
 
 def test_a_loan_officer_may_not_change_products(county, product_id):
@@ -150,15 +226,16 @@ def test_versions_go_forward_only(manager, product_id):
 
 def test_a_withdrawn_product_keeps_its_past(manager, product_id):
     publish(manager, product_id)
-    operations.withdraw_product(
+    drafted = operations.propose_withdrawal(
         actor=manager,
         key=fresh_key("withdraw"),
         on=OPENING_DAY,
         product_id=product_id,
         valid_from=date(2026, 7, 1),
-        authorized_by=ANOTHER_PERSON,
         reason="试点结束",
     )
+    assert queries.pinned_terms(product_id=product_id, on=date(2026, 7, 1)), "nothing happens before the second person"
+    approve(drafted)
 
     assert queries.pinned_terms(product_id=product_id, on=date(2026, 6, 30)).terms.repayment_methods
     with pytest.raises(DomainError) as caught:
@@ -179,24 +256,27 @@ def test_a_code_is_used_once_and_kinds_are_known(manager, product_id):
 
 def test_a_repeat_returns_the_first_result(manager, product_id):
     key = fresh_key("once")
-    first = publish(manager, product_id, key=key)
-    assert publish(manager, product_id, key=key) == first
-    assert len(queries.version_history(product_id=product_id)) == 1
+    first = draft(manager, product_id, key=key)
+    assert draft(manager, product_id, key=key) == first
+    assert len(queries.open_drafts(product_id=product_id)) == 1
 
 
 def test_samples_install_once(manager):
-    given = {"actor": manager, "on": OPENING_DAY, "authorized_by": ANOTHER_PERSON}
+    given = {"actor": SYSTEM, "on": OPENING_DAY}
     first = operations.install_samples(key=fresh_key("samples"), **given)
     second = operations.install_samples(key=fresh_key("samples"), **given)
 
     assert set(first["installed"]) == set(SAMPLES)
     assert (second["installed"], set(second["skipped"])) == ({}, set(SAMPLES))
     assert all(row.offered for row in queries.list_products(actor=manager, on=OPENING_DAY))
+    with pytest.raises(NotPermitted) as caught:
+        operations.install_samples(actor=manager, key=fresh_key(), on=OPENING_DAY)
+    assert code_of(caught) == "SAMPLES_NEED_SYSTEM"
     assert queries.product_ids(["STUDENT"]) == {"STUDENT": first["installed"]["STUDENT"]}
 
 
 def test_a_list_costs_two_statements(manager, django_assert_num_queries):
-    operations.install_samples(actor=manager, key=fresh_key(), on=OPENING_DAY, authorized_by=ANOTHER_PERSON)
+    operations.install_samples(actor=SYSTEM, key=fresh_key(), on=OPENING_DAY)
     with django_assert_num_queries(2):
         queries.list_products(actor=manager, on=OPENING_DAY)
 
@@ -223,9 +303,8 @@ def price(actor, product_id, county, at, **changes):
         "institution_id": county.ids[at],
         "customer_kind": "FARMER",
         "valid_from": OPENING_DAY,
-        "authorized_by": ANOTHER_PERSON,
     }
-    return operations.publish_rate(**(given | changes))
+    return approve(operations.propose_rate(**(given | changes)))
 
 
 def test_the_nearest_institution_sets_the_price(county, manager, product_id):

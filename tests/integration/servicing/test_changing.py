@@ -138,26 +138,6 @@ def test_a_waiver_no_larger_than_what_is_owed(office: Office) -> None:
     assert office.problems() == []
 
 
-def test_an_adjustment_takes_two_people(office: Office) -> None:
-    loan_id = office.lend()
-    assert office.supervisor.person_id is not None
-    assert office.clerk.person_id is not None
-    how = {"actor": office.supervisor, "component": "fee", "direction": "INCREASE", "amount_fen": 10_00}
-    with pytest.raises(DomainError) as refused:
-        act(servicing.adjust_loan, office, loan_id, **how, entered_by=office.supervisor.person_id)
-    assert refused.value.code == "SAME_PERSON"
-    assert refused.value.clause == "ORG-3"
-    act(servicing.adjust_loan, office, loan_id, **how, entered_by=office.clerk.person_id)
-    too_much = {**how, "direction": "DECREASE", "amount_fen": 10_01}
-    with pytest.raises(DomainError) as more:
-        act(servicing.adjust_loan, office, loan_id, **too_much, entered_by=office.clerk.person_id)
-    assert more.value.code == "ADJUSTMENT_TOO_MUCH"
-    with pytest.raises(DomainError) as unknown:
-        act(servicing.adjust_loan, office, loan_id, **{**how, "component": "luck"}, entered_by=office.clerk.person_id)
-    assert unknown.value.code == "COMPONENT_UNKNOWN"
-    assert office.problems() == []
-
-
 # --- 划转 -------------------------------------------------------------------------
 
 

@@ -67,8 +67,9 @@ def test_a_repayment_with_a_receipt(office: Office, grown: Callable[[int], int],
     loan_id = grown(periods)
     receipt = office.receive(100_00)
     office.repay(office.lend(), 1_00)  # what a process looks up once (accounts by date) is not this repayment's
+    value_on = office.today - back * ONE_DAY
     with counted() as statements:
-        office.repay(loan_id, 100_00, receipt_id=receipt, value_on=office.today - back * ONE_DAY)
+        office.repay(loan_id, 100_00, receipt_id=receipt, value_on=value_on)
     within(statements, REPAYMENT)
     print(f"repayment, {periods} periods, {back} days back: {len(statements)}")
 

@@ -15,7 +15,7 @@ from sancha.kit.actor import Actor
 from tests.support.factories_access import County
 from tests.support.factories_loans import Lending, open_lending
 
-BACKEND = "django.contrib.auth.backends.ModelBackend"
+BACKEND = "sancha.apps.access.login.HoldingsBackend"
 
 
 def signed_in(actor: Actor) -> Client:

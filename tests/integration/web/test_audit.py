@@ -20,7 +20,7 @@ from sancha.kit.spreadsheets import read_table
 from tests.support.factories_access import County
 
 pytestmark = pytest.mark.django_db
-LIST_PAGE_BUDGET = 14
+LIST_PAGE_BUDGET = 8
 
 
 def test_events_are_filtered_by_person_operation_subject_and_day(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -10,7 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from sancha.apps.work import kinds, operations
-from sancha.apps.work.forms import FormField, FormSchema
+from sancha.apps.work.forms import FormField, FormSchema, SignatureSlot
 from sancha.apps.work.kinds import Outcome, TaskKind
 from sancha.apps.work.operations import TaskSpec
 from sancha.apps.work.queries import task_detail
@@ -41,6 +42,8 @@ SCHEMA = FormSchema(
         FormField(code="note", label="备注", type="text", longest=200),
     ),
 )
+
+SIGNED = SCHEMA.model_copy(update={"signatures": (SignatureSlot(role="CLIENT", label="客户"),)})
 
 
 @pytest.fixture(autouse=True)
@@ -179,3 +182,48 @@ def test_evidence_is_stored_and_only_ever_downloaded(
     assert client.get(f"/tasks/{number}/evidence/{item.id + 1}/").status_code == 404
     other = as_post("LOAN_OFFICER", at="S9")
     assert other.get(f"/tasks/{number}/evidence/{item.id}/").status_code == 404
+
+
+INK = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"ink").decode()
+
+
+def test_a_form_is_signed_by_hand_or_on_paper(
+    as_post: Callable[..., Client], county: County, settings, tmp_path
+) -> None:
+    settings.DOCUMENT_ROOT = tmp_path
+    operations.ensure_form(code="web.visit", schema=SIGNED, effective_from=OPENING_DAY - timedelta(days=300))
+    number = raised(county, VISIT)
+    client, officer = as_post("LOAN_OFFICER"), county.actor("LOAN_OFFICER")
+    assert "data-ink-pad" not in client.get(f"/tasks/{number}/").content.decode(), "nothing written, nothing to sign"
+    full = {
+        "stock_fen": "12,500.00",
+        "seen_on": "2026-03-02",
+        "trading": "1",
+        "base_revision": "0",
+        "submission_key": "s",
+    }
+    client.post(f"/tasks/{number}/act/", full | {"act": "save"})
+    assert "data-ink-pad" in client.get(f"/tasks/{number}/").content.decode()
+
+    closing = full | {"act": "submit", "outcome": "VISITED", "base_revision": "1", "submission_key": "early"}
+    early = client.post(f"/tasks/{number}/act/", closing)
+    assert early.status_code == 409
+    assert "SIGNATURE_MISSING" in early.content.decode()
+
+    url = f"/tasks/{number}/sign/"
+    empty = client.post(url, {"role": "CLIENT", "signer": "张伟", "submission_key": "g0"})
+    assert empty.status_code == 422
+    assert 'value="张伟"' in empty.content.decode(), "the name is still there"
+    forged = {"role": "CLIENT", "signer": "张伟", "drawing": "data:text/html;base64,PGI+", "submission_key": "g1"}
+    assert client.post(url, forged).status_code == 422
+    drawn = {"role": "CLIENT", "signer": "张伟", "drawing": f"data:image/png;base64,{INK}", "submission_key": "g2"}
+    assert client.post(url, drawn)["Location"] == f"/tasks/{number}/"
+    photo = SimpleUploadedFile("纸.jpg", b"jpeg", content_type="image/jpeg")
+    client.post(url, {"role": "CLIENT", "signer": "张伟之妻", "photo": photo, "submission_key": "g3"})
+    signatures = task_detail(officer, number, on=OPENING_DAY).signatures
+    assert [(s.role_name, s.signer, s.method, s.current) for s in signatures] == [
+        ("客户", "张伟", "HANDWRITTEN", True), ("客户", "张伟之妻", "PAPER", True)
+    ]  # fmt: skip
+    kept = client.get(f"/tasks/{number}/evidence/{signatures[0].evidence_id}/")
+    assert b"".join(kept.streaming_content) == base64.b64decode(INK)
+    assert client.post(f"/tasks/{number}/act/", closing | {"submission_key": "done"})["Location"] == "/tasks/"

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from sancha.apps.work import operations, queries
-from sancha.apps.work.forms import FormField, FormSchema
+from sancha.apps.work.forms import FormField, FormSchema, SignatureSlot
 from sancha.apps.work.operations import TaskSpec, evidence_path
 from sancha.kit.errors import Conflict, DomainError, NotPermitted
 from tests.integration.work.conftest import FILLED, VISIT_FORM
@@ -194,3 +194,60 @@ def test_evidence_is_kept_once_by_content(county: County, task_id: int, settings
 def test_a_form_that_cannot_be_stored_is_refused(field: dict) -> None:
     with pytest.raises(ValidationError):
         FormField(**field)
+
+
+class TestSignatures:
+    """表单定了谁要签：缺一个就办不结，签后改过的不算。"""
+
+    @pytest.fixture
+    def signed_task(self, county: County) -> int:
+        slots = (
+            SignatureSlot(role="CLIENT", label="客户"),
+            SignatureSlot(role="WITNESS", label="见证人", required=False),
+        )
+        schema = VISIT_FORM.model_copy(update={"signatures": slots})
+        operations.ensure_form(code="test.visit", schema=schema, effective_from=DAY)
+        return operations.raise_task(
+            spec=TaskSpec(
+                kind="test.visit", subject_type="loan", subject_id=2, institution_id=county.ids["S1"], title="走访",
+                reason="放款后首次走访", cause="signed", opened_on=DAY, due_on=DAY,
+            )
+        )  # fmt: skip
+
+    def sign(self, county: County, task_id: int, role: str = "CLIENT", **more):
+        return operations.sign_form(
+            **{"actor": county.actor("LOAN_OFFICER"), "key": fresh_key(), "on": DAY, "task_id": task_id, "role": role,
+               "signer": "李四", "method": "HANDWRITTEN", **more}
+        )  # fmt: skip
+
+    def test_it_does_not_close_before_the_last_revision_is_signed(self, county: County, signed_task: int) -> None:
+        save(county, signed_task, FILLED, base=0)
+        with pytest.raises(Conflict) as refused:
+            submit(county, signed_task, None)
+        assert refused.value.code == "SIGNATURE_MISSING"
+        assert "客户" in refused.value.message
+        assert "见证人" not in refused.value.message
+        self.sign(county, signed_task)
+        with pytest.raises(Conflict):  # changed after it was signed
+            submit(county, signed_task, {**FILLED, "note": "又改了一句"})
+        submit(county, signed_task, None)
+        detail = queries.task_detail(county.actor("LOAN_OFFICER"), signed_task, on=DAY)
+        assert (detail.row.state, detail.signatures[0].role_name, detail.signatures[0].current) == (
+            "done",
+            "客户",
+            True,
+        )
+
+    @pytest.mark.parametrize(
+        ("more", "code"),
+        [
+            ({"role": "SPOUSE"}, "SIGNATURE_ROLE_UNKNOWN"),
+            ({"signer": " "}, "SIGNER_MISSING"),
+            ({"evidence_id": 10**9}, "EVIDENCE_NOT_FOUND"),
+        ],
+    )
+    def test_who_signs_where_is_checked(self, county: County, signed_task: int, more: dict, code: str) -> None:
+        save(county, signed_task, FILLED, base=0)
+        with pytest.raises(DomainError) as refused:
+            self.sign(county, signed_task, **more)
+        assert refused.value.code == code

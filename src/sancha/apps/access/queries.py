@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -296,15 +297,31 @@ def desks_with_holders(desks: Collection[tuple[int, str]], *, on: date) -> set[t
     return {(pk, post) for pk, post in desks if any((int(part), post) in held for part in paths[pk].split("/") if part)}
 
 
-def actor_for(holding_id: int, on: date) -> Actor:
+def remember_holdings(person_id: int) -> Person | None:
+    """此人与其全部任职，一条查询；任职记在人身上，供同一请求里的 ``actor_for`` 用。没有任职则空。"""
+    rows = list(PostHolding.objects.filter(person_id=person_id).select_related("person", "institution"))
+    if not rows:
+        return None
+    person = rows[0].person
+    for row in rows:
+        row.person = person
+    person.known_holdings = rows  # type: ignore[attr-defined]  # read by actor_for within this request
+    return person
+
+
+def actor_for(holding_id: int, on: date, *, person: Any = None) -> Actor:
     """以某段任职登入系统的操作人。
 
     给旧版本的编号也行：顺着盖过它的记录找到当前版本（任职被改了到期日，会话不至于断）。
+    ``person`` 是刚由 ``remember_holdings`` 取到的人时，不再查库。
 
     :raises NotPermitted: 任职已结束、尚未开始，或人员已停用，或机构已撤销。
     """
-    owner = PostHolding.objects.filter(pk=holding_id).values("person_id")[:1]
-    rows = {row.pk: row for row in PostHolding.objects.filter(person_id=owner).select_related("person", "institution")}
+    known = getattr(person, "known_holdings", None)
+    if known is None:
+        owner = PostHolding.objects.filter(pk=holding_id).values("person_id")[:1]
+        known = PostHolding.objects.filter(person_id=owner).select_related("person", "institution")
+    rows = {row.pk: row for row in known}
     row = rows.get(holding_id)
     newer = {record.supersedes_id: record for record in rows.values() if record.supersedes_id}
     while row is not None and row.pk in newer:

@@ -132,6 +132,7 @@ class OrderState(models.TextChoices):
     """付款单状态。"""
 
     CREATED = "CREATED", "待授权"
+    RETURNED = "RETURNED", "已退回"
     AUTHORIZED = "AUTHORIZED", "待发送"
     SENT = "SENT", "已发送"
     SETTLED = "SETTLED", "已付"
@@ -142,7 +143,7 @@ class OrderState(models.TextChoices):
 class PaymentOrder(models.Model):
     """付款单：录入 → 另一人授权 → 发送 → 已付或失败。付成才记账。
 
-    ``payee_account`` 是完整账号，查询一律给掩码，只有发送时可取。
+    ``payee_account`` 是完整账号，查询一律给掩码，只有发送时可取。``revision`` 第几稿，``opinion`` 最近一次复核的意见。
     """
 
     institution = models.ForeignKey("access.Institution", on_delete=models.PROTECT, related_name="+")
@@ -156,6 +157,8 @@ class PaymentOrder(models.Model):
     payee_bank = models.CharField(max_length=80, blank=True)
     memo = models.CharField(max_length=200, blank=True)
     state = models.CharField(max_length=10, choices=OrderState.choices, default=OrderState.CREATED)
+    revision = models.PositiveSmallIntegerField(default=1)
+    opinion = models.CharField(max_length=200, blank=True)
     created_on = models.DateField()
     created_by = models.BigIntegerField(null=True)
     authorized_by = models.BigIntegerField(null=True)

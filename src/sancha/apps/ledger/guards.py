@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sancha.kit.guards import guard_statements
+
 FROZEN_TABLES = (
     "ledger_voucher",
     "ledger_line",
@@ -23,7 +25,7 @@ _LATE = ", ".join(f"'{source}'" for source in LATE_SOURCES)
 
 
 def _postgresql() -> list[str]:
-    statements = [
+    return [
         """CREATE OR REPLACE FUNCTION ledger_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
           RAISE EXCEPTION 'LEDGER_IMMUTABLE: % is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
@@ -46,17 +48,11 @@ def _postgresql() -> list[str]:
         "CREATE TRIGGER ledger_account_kept BEFORE DELETE ON ledger_account "
         "FOR EACH ROW EXECUTE FUNCTION ledger_refuse_change()",
     ]
-    statements += [
-        f"CREATE TRIGGER {table}_frozen BEFORE UPDATE OR DELETE ON {table} "
-        "FOR EACH ROW EXECUTE FUNCTION ledger_refuse_change()"
-        for table in FROZEN_TABLES
-    ]
-    return statements
 
 
 def _sqlite() -> list[str]:
     books = "SELECT 1 FROM ledger_institutionbooks b WHERE b.institution_id = NEW.institution_id"
-    statements = [
+    return [
         f"""CREATE TRIGGER ledger_voucher_period BEFORE INSERT ON ledger_voucher
         WHEN EXISTS ({books} AND NEW.booked_on <= b.closed_to)
         BEGIN SELECT RAISE(ABORT, 'PERIOD_CLOSED: '); END""",
@@ -68,17 +64,16 @@ def _sqlite() -> list[str]:
         """CREATE TRIGGER ledger_account_kept BEFORE DELETE ON ledger_account
         BEGIN SELECT RAISE(ABORT, 'LEDGER_IMMUTABLE: ledger_account'); END""",
     ]
-    for table in FROZEN_TABLES:
-        for verb in ("UPDATE", "DELETE"):
-            statements.append(
-                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, 'LEDGER_IMMUTABLE: {table} is append-only'); END"
-            )
-    return statements
 
 
 def create_guards(apps: Any, schema_editor: Any) -> None:
     """建触发器（迁移用）。``params=None`` 使百分号原样送达。"""
     vendor = schema_editor.connection.vendor
-    for statement in _postgresql() if vendor == "postgresql" else _sqlite():
+    own = _postgresql() if vendor == "postgresql" else _sqlite()
+    frozen = [
+        statement
+        for table in FROZEN_TABLES
+        for statement in guard_statements(vendor, table, (), code="LEDGER_IMMUTABLE")
+    ]
+    for statement in own + frozen:
         schema_editor.execute(statement, params=None)

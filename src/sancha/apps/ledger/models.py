@@ -273,10 +273,14 @@ class DraftState(models.TextChoices):
     ENTERED = "ENTERED", "待授权"
     AUTHORIZED = "AUTHORIZED", "已记账"
     REJECTED = "REJECTED", "已退回"
+    WITHDRAWN = "WITHDRAWN", "已撤回"
 
 
 class ManualDraft(models.Model):
-    """手工凭证草稿：一人录入，另一人授权后才成为凭证。``lines`` 为 [{account_id, amount_fen, summary}]。"""
+    """手工凭证草稿：一人录入，另一人授权后才成为凭证。``lines`` 为 [{account_id, amount_fen, summary}]。
+
+    ``revision`` 第几稿：每次改正重新送复核，复核任务以它区分。
+    """
 
     institution = models.ForeignKey("access.Institution", on_delete=models.PROTECT, related_name="+")
     booked_on = models.DateField()
@@ -284,6 +288,7 @@ class ManualDraft(models.Model):
     lines = models.JSONField()
     reverses = models.ForeignKey(Voucher, null=True, on_delete=models.PROTECT, related_name="+")
     state = models.CharField(max_length=10, choices=DraftState.choices, default=DraftState.ENTERED)
+    revision = models.PositiveSmallIntegerField(default=1)
     entered_by = models.BigIntegerField(null=True)
     entered_at = models.DateTimeField()
     decided_by = models.BigIntegerField(null=True)

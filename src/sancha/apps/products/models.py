@@ -65,3 +65,49 @@ class RateCard(DatedRecord):
             ),
         ]
         indexes = [models.Index(fields=["product", "customer_kind", "valid_from"], name="products_rate_on")]
+
+
+class DraftKind(models.TextChoices):
+    """修订稿种类。"""
+
+    VERSION = "VERSION", "新版本"
+    WITHDRAWAL = "WITHDRAWAL", "停办"
+    RATE = "RATE", "利率价目"
+
+
+class DraftState(models.TextChoices):
+    """修订稿状态。"""
+
+    OPEN = "OPEN", "待复核"
+    PUBLISHED = "PUBLISHED", "已发布"
+    RETURNED = "RETURNED", "已退回"
+
+
+class ProductDraft(models.Model):
+    """产品修订稿：起草人写的新版本、停办或利率，经另一人办结复核任务才发布。
+
+    ``content`` 是种类所需的内容（条款、依据，或机构、客户类别与价格）；``base_seq`` 是起草时的现行版本，
+    复核时版本已变的不能发布：复核人看到的差异须是真正的差异。
+    """
+
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="drafts")
+    kind = models.CharField(max_length=12, choices=DraftKind.choices)
+    content = models.JSONField("内容")
+    valid_from = models.DateField("起效日")
+    base_seq = models.PositiveIntegerField("起草时的现行版本", default=0)
+    reason = models.CharField("变更说明", max_length=200, blank=True)
+    state = models.CharField(max_length=10, choices=DraftState.choices, default=DraftState.OPEN)
+    institution = models.ForeignKey("access.Institution", on_delete=models.PROTECT, related_name="+")
+    drafted_by_id = models.BigIntegerField()
+    booked_on = models.DateField()
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["product"],
+                condition=models.Q(state="OPEN", kind__in=["VERSION", "WITHDRAWAL"]),
+                name="products_one_open_draft",
+            ),
+        ]
+        indexes = [models.Index(fields=["product", "state"], name="products_draft_open")]

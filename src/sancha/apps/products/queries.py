@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import Q
 
-from sancha.apps.products.models import Product, ProductVersion, RateCard
+from sancha.apps.products.models import DraftKind, DraftState, Product, ProductDraft, ProductVersion, RateCard
 from sancha.kit.actor import Actor
 from sancha.kit.errors import DomainError, NotFound
 from sancha.rulebook import clause
@@ -71,6 +71,40 @@ class Price:
     card_id: int | None
     institution_id: int | None
     valid_from: date
+
+
+@dataclass(frozen=True, slots=True)
+class DraftInfo:
+    """修订稿：种类、内容、起草时的现行版本与状态。"""
+
+    id: int
+    product_id: int
+    product_name: str
+    kind: str
+    kind_name: str
+    content: dict[str, Any]
+    valid_from: date
+    base_seq: int
+    reason: str
+    state: str
+    state_name: str
+    drafted_by_id: int
+    booked_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class CardInfo:
+    """利率价目一行。"""
+
+    id: int
+    institution_id: int
+    customer_kind: str
+    rate_ppm: int | None
+    spread_bp: int | None
+    valid_from: date
+    reason: str
+    recorded_by_id: int | None
+    authorized_by_id: int | None
 
 
 def list_products(*, actor: Actor, on: date, offered_only: bool = False) -> list[ProductInfo]:
@@ -198,6 +232,88 @@ def price_on(*, product_id: int, institution_path: str, customer_kind: str, on: 
     return Price(rate_band(pinned.terms, on)[1], "PRODUCT", None, None, on)
 
 
+def product_names(ids: Iterable[int]) -> dict[int, str]:
+    """产品编号 → 名称。"""
+    return dict(Product.objects.filter(pk__in=set(ids)).values_list("pk", "name"))
+
+
+def product_info(*, product_id: int, on: date) -> ProductInfo:
+    """一个产品，附某日的版本（可能还没有）。
+
+    :raises NotFound: 没有此产品。
+    """
+    row = Product.objects.filter(pk=product_id).first()
+    if row is None:
+        raise _no_product(product_id)
+    return _info(row, _versions_on(ProductVersion.objects.filter(product=row), on).get(row.pk))
+
+
+def rate_cards(*, product_id: int) -> list[CardInfo]:
+    """产品的利率价目，新的在前。"""
+    rows = RateCard.objects.filter(product_id=product_id).order_by("-valid_from", "-seq", "-pk")
+    return [
+        CardInfo(
+            id=row.pk,
+            institution_id=row.institution_id,
+            customer_kind=label(CustomerKind(row.customer_kind)),
+            rate_ppm=row.rate_ppm,
+            spread_bp=row.spread_bp,
+            valid_from=row.valid_from,
+            reason=row.reason,
+            recorded_by_id=row.recorded_by_id,
+            authorized_by_id=row.authorized_by_id,
+        )
+        for row in rows
+    ]
+
+
+def open_drafts(*, product_id: int) -> list[DraftInfo]:
+    """产品待复核的修订稿，新的在前。"""
+    rows = ProductDraft.objects.filter(product_id=product_id, state=DraftState.OPEN).select_related("product")
+    return [_draft_info(row) for row in rows.order_by("-pk")]
+
+
+def draft(*, draft_id: int) -> DraftInfo:
+    """一份修订稿。
+
+    :raises NotFound: 没有。
+    """
+    row = ProductDraft.objects.select_related("product").filter(pk=draft_id).first()
+    if row is None:
+        raise NotFound(
+            "DRAFT_NOT_FOUND", f"没有编号为 {draft_id} 的修订稿。", field="draft_id", value=draft_id, fix="从任务打开。"
+        )
+    return _draft_info(row)
+
+
+def _draft_info(row: ProductDraft) -> DraftInfo:
+    return DraftInfo(
+        id=row.pk,
+        product_id=row.product_id,
+        product_name=row.product.name,
+        kind=row.kind,
+        kind_name=str(DraftKind(row.kind).label),
+        content=row.content,
+        valid_from=row.valid_from,
+        base_seq=row.base_seq,
+        reason=row.reason,
+        state=row.state,
+        state_name=str(DraftState(row.state).label),
+        drafted_by_id=row.drafted_by_id,
+        booked_on=row.booked_on,
+    )
+
+
+def _no_product(product_id: int) -> NotFound:
+    return NotFound(
+        "PRODUCT_NOT_FOUND",
+        f"没有编号为 {product_id} 的产品。",
+        field="product_id",
+        value=product_id,
+        fix="从产品列表选择。",
+    )
+
+
 def locked_product(product_id: int) -> Product:
     """锁住的产品，只供本应用的操作用：发布版本与价目排队进行。
 
@@ -205,13 +321,7 @@ def locked_product(product_id: int) -> Product:
     """
     product = Product.objects.select_for_update().filter(pk=product_id).first()
     if product is None:
-        raise NotFound(
-            "PRODUCT_NOT_FOUND",
-            f"没有编号为 {product_id} 的产品。",
-            field="product_id",
-            value=product_id,
-            fix="从产品列表选择。",
-        )
+        raise _no_product(product_id)
     return product
 
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from sancha.apps.businessday import queries as businessday
-from sancha.apps.recovery.kinds import FOLLOW_UP
+from sancha.apps.recovery.kinds import FOLLOW_UP, FOLLOW_UP_FORM
 from sancha.apps.servicing import queries as servicing
-from sancha.apps.work.operations import TaskSpec, cancel_other_occurrences, raise_tasks
+from sancha.apps.servicing.events import Overdue, overdue_entered
+from sancha.apps.work.operations import TaskSpec, cancel_other_occurrences, ensure_form, raise_tasks
 from sancha.kit.actor import SYSTEM
 from sancha.rulebook import parameter
 
+FORM_SINCE = date(2000, 1, 1)
+"""跟进记录表自始有效：补做的旧日子也用得上。"""
 DAYS_TO_ACT = 1
 """逾期跟进当日开出、次日到期。"""
 
@@ -42,9 +45,12 @@ def raise_follow_up(*, partition_id: int, on: date) -> int:
     rule = parameter("recovery.followup_ladder_dpd", on)
     ladder = ladder_on(on)
     specs = []
+    fresh = []
     for loan_id, number, institution_id, party_id, days, oldest in servicing.overdue_loans(
         partition_id=partition_id, on=on
     ):
+        if days == 1:
+            fresh.append(Overdue(loan_id, number, institution_id, party_id, date.fromordinal(oldest)))
         step = rung(ladder, days)
         if step is None:
             continue
@@ -67,6 +73,9 @@ def raise_follow_up(*, partition_id: int, on: date) -> int:
                 facts={"逾期天数": days},
             )
         )
+    overdue_entered(fresh, on=on)
+    if specs:
+        ensure_form(code=FOLLOW_UP.form_code, schema=FOLLOW_UP_FORM, effective_from=FORM_SINCE)
     raised = raise_tasks(rows=specs)
     cancel_other_occurrences(
         actor=SYSTEM,

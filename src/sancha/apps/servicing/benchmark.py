@@ -32,7 +32,7 @@ ARREARS_SHARE = 0.05
 
 
 def clear() -> None:
-    """清空上一场景的账。总账的表只许追加，测速库里先拆掉守卫；这些语句只在测速的临时库里执行。"""
+    """清空上一场景的账。只许追加的表先拆下守卫、再原样装回；这些语句只在测速的临时库里执行。"""
     tables = (
         "work_task",
         "servicing_movement",
@@ -52,11 +52,14 @@ def clear() -> None:
             cursor.execute(f"TRUNCATE {', '.join(tables)} CASCADE")
             cursor.execute("SET session_replication_role = DEFAULT")
             return
-        cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name LIKE 'ledger_%%'")
-        for (trigger,) in cursor.fetchall():
-            cursor.execute(f"DROP TRIGGER {trigger}")
+        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        triggers = cursor.fetchall()
+        for name, _sql in triggers:
+            cursor.execute(f"DROP TRIGGER {name}")
         for table in tables:
             cursor.execute(f"DELETE FROM {table}")
+        for _name, sql in triggers:
+            cursor.execute(sql)
 
 
 def build(world: dict[str, Any], *, loans: int, share: float, seed: int, day: date) -> None:

@@ -22,6 +22,7 @@ from sancha.apps.cashdesk import operations as cashdesk
 from sancha.apps.cashdesk.operations import ReceiptClaim
 from sancha.apps.ledger.mapping import AccountResolver, LineSpec, resolve_accounts
 from sancha.apps.ledger.posting import VoucherSpec, post_vouchers
+from sancha.apps.servicing.events import fact_recorded, fact_restored, standing_of
 from sancha.apps.servicing.mapping import STATE_COLUMNS, booked_position, facts_of, projection, state_of, terms_of
 from sancha.apps.servicing.models import Loan, LoanFact, LoanState, LoanStatus, Movement
 from sancha.kernel.facts import Fact, FactKind
@@ -173,6 +174,7 @@ def record_fact(
     stands_on = opened.stands_on
     value_on = value_on or stands_on
     check_value_date(opened, value_on, stands_on)
+    standing = standing_of(opened.loan, opened.row, stands_on)
     before_state = (
         opened.state
         if opened.state.on == stands_on.toordinal()
@@ -235,7 +237,15 @@ def record_fact(
         recorded_by_id=actor.person_id,
         operation=operation,
     )
+    target = _fact_at(opened, int(fact.data["seq"])) if kind is FactKind.REVERSAL else None
+    if target is not None and target.kind is FactKind.REVERSAL:
+        fact_restored(opened.loan, opened.row, _fact_at(opened, int(target.data["seq"])), on=fact.booked_on)
+    fact_recorded(opened.loan, opened.row, fact, target=target, before=standing, stands_on=stands_on)
     return fact
+
+
+def _fact_at(opened: OpenLoan, seq: int) -> Fact | None:
+    return next((fact for fact in opened.all_facts() if fact.seq == seq), None)
 
 
 def _follow_partition(opened: OpenLoan) -> None:

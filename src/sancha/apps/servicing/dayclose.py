@@ -27,6 +27,7 @@ from sancha.apps.servicing.books import (
     position_lines,
     write_movements,
 )
+from sancha.apps.servicing.events import loans_settled
 from sancha.apps.servicing.mapping import STATE_COLUMNS, booked_position, lines_of, projection, state_of, terms_of
 from sancha.apps.servicing.models import Loan, LoanState, LoanStatus
 from sancha.kernel.positions import Key, accounting_key, accrual_lines, positions
@@ -115,6 +116,7 @@ def advance_loans(*, loan_ids: Sequence[int], day: date) -> ChunkResult:
     _post_events(moved_rows, day)
     if closed:
         Loan.objects.filter(pk__in=closed).update(status=LoanStatus.SETTLED, settled_on=tomorrow)
+        loans_settled(Loan.objects.filter(pk__in=closed).order_by("pk"), on=tomorrow)
     return ChunkResult(len(updates), tuple(held), rows[-1].pk if rows else 0)
 
 

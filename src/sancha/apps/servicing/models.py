@@ -201,6 +201,48 @@ class Movement(models.Model):
         indexes = [models.Index(fields=["loan", "booked_on", "id"], name="servicing_movement_loan")]
 
 
+class AdjustmentState(models.TextChoices):
+    """借据调整状态。"""
+
+    PROPOSED = "PROPOSED", "待复核"
+    RETURNED = "RETURNED", "已退回"
+    BOOKED = "BOOKED", "已记账"
+    WITHDRAWN = "WITHDRAWN", "已撤回"
+
+
+class LoanAdjustment(models.Model):
+    """借据调整：一人录入、另一人复核，复核通过才成为一条事实（``fact_seq``）。``revision`` 第几稿。"""
+
+    loan = models.ForeignKey(Loan, on_delete=models.PROTECT, related_name="adjustments")
+    component = models.CharField("成分", max_length=12)
+    direction = models.CharField("方向", max_length=8)
+    amount_fen = FenField()
+    reason = models.CharField("理由", max_length=200)
+    state = models.CharField(max_length=10, choices=AdjustmentState.choices, default=AdjustmentState.PROPOSED)
+    revision = models.PositiveSmallIntegerField(default=1)
+    entered_by_id = models.BigIntegerField(null=True)
+    entered_on = models.DateField("录入日")
+    entered_at = models.DateTimeField()
+    decided_by_id = models.BigIntegerField(null=True)
+    decided_on = models.DateField("复核日", null=True)
+    opinion = models.CharField(max_length=200, blank=True)
+    fact_seq = models.PositiveIntegerField(null=True)
+    voucher_id = models.BigIntegerField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["loan", "component"],
+                condition=Q(state__in=["PROPOSED", "RETURNED"]),
+                name="servicing_adjustment_open",
+            ),
+            models.CheckConstraint(condition=Q(amount_fen__gt=0), name="servicing_adjustment_positive"),
+            models.CheckConstraint(
+                condition=~Q(state="BOOKED") | Q(fact_seq__isnull=False), name="servicing_adjustment_booked"
+            ),
+        ]
+
+
 class BatchStatus(models.TextChoices):
     """转入批次状态。"""
 

@@ -42,13 +42,24 @@ class FormField(BaseModel):
         return self
 
 
+class SignatureSlot(BaseModel):
+    """签字的位置：谁要在表上签字。``required`` 的没有签，任务办结不了。"""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    role: str = Field(max_length=40)
+    label: str
+    required: bool = True
+
+
 class FormSchema(BaseModel):
-    """表单的全部栏目。"""
+    """表单的全部栏目与签字的位置。"""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str
     fields: tuple[FormField, ...]
+    signatures: tuple[SignatureSlot, ...] = ()
 
     def sha(self) -> str:
         """内容摘要：同一版本不许有两份内容。"""

@@ -24,10 +24,14 @@ DUTY_NAMES = {
     "APPROVER": "审批人",
     "UNDERWRITER": "核保人",
     "BOOKER": "登记人",
+    "MAKER": "录入人",
+    "CHECKER": "复核人",
     "DISBURSEMENT_AUTHORIZER": "放款复核人",
     "OFFICER": "管户人",
     "INSPECTOR": "检查人",
     "COLLECTOR": "催收人",
+    "IMPORTER": "转入经办人",
+    "IMPORT_CHECKER": "转入复核人",
 }
 
 

@@ -141,12 +141,13 @@ class Evidence(models.Model):
 
 
 class Signature(models.Model):
-    """签名：谁以什么身份、用什么方式、对哪份内容（摘要）签了字。"""
+    """签名：谁以什么身份、用什么方式、对哪份内容（摘要）签了字；手写的笔迹或照片在证据里。"""
 
     submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="signatures")
     role = models.CharField(max_length=40)
     signer = models.CharField(max_length=80)
     method = models.CharField(max_length=40)
+    evidence = models.ForeignKey(Evidence, null=True, on_delete=models.PROTECT, related_name="+")
     data_sha = models.CharField(max_length=64)
     at = models.DateTimeField()
 

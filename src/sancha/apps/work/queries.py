@@ -118,8 +118,10 @@ class SignatureInfo:
     """签名一个；``current`` 为假表示签后内容又改过。"""
 
     role: str
+    role_name: str
     signer: str
     method: str
+    evidence_id: int | None
     at: datetime
     current: bool
 
@@ -266,6 +268,8 @@ def task_detail(actor: Actor, task_id: int, *, on: date) -> TaskDetail:
     kind = find_kind(task.kind)
     submissions = sorted(task.submissions.all(), key=lambda item: item.revision)
     last = submissions[-1] if submissions else None
+    schema = task.form_version.schema if task.form_version else {}
+    roles = {slot["role"]: slot["label"] for slot in schema.get("signatures", ())}
     why_not = _why_not(actor, task)
     return TaskDetail(
         row=_task_row(task, on),
@@ -316,8 +320,10 @@ def task_detail(actor: Actor, task_id: int, *, on: date) -> TaskDetail:
         signatures=tuple(
             SignatureInfo(
                 role=item.role,
+                role_name=roles.get(item.role, item.role),
                 signer=item.signer,
                 method=item.method,
+                evidence_id=item.evidence_id,
                 at=item.at,
                 current=submission is last,
             )

@@ -27,12 +27,13 @@ from sancha.interfaces.api.products.routes import router as products
 from sancha.interfaces.api.rulebook.routes import router as rulebook
 from sancha.interfaces.api.servicing.routes import router as servicing
 from sancha.interfaces.api.system.routes import router as system
+from sancha.interfaces.api.webhooks.routes import router as webhooks
 from sancha.interfaces.api.words import describe
 from sancha.interfaces.api.work.routes import router as work
 from sancha.rulebook.vocabulary import LABELS, CustomerKind, GuaranteeKind, label
 
 ROUTERS = (
-    access, businessday, parties, products, servicing, work, ledger, cashdesk, dayclose, imports, rulebook, calculator, system,
+    access, businessday, parties, products, servicing, work, ledger, cashdesk, dayclose, imports, rulebook, calculator, webhooks, system,
 )  # fmt: skip
 PREFIX = "api/v1"
 

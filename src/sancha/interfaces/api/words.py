@@ -15,6 +15,7 @@ accrued_to 分区的账立于哪天开门
 active 是否有效
 actual 实际
 address 地址（默认遮蔽）
+adjustment_id 调整编号
 after 之后
 age_days 自然日减营业日的天数
 all_or_nothing 为真时有一行错就一行也不写
@@ -42,6 +43,7 @@ bank 银行一方的余额（元）
 bank_name 开户行
 bank_serial 银行流水号，唯一
 base_revision 所依据的版本号，已被改过就拒绝
+base_seq 起草时的现行版本号，0 为首个版本
 basis 依据：HISTORY 照历史，BALANCE 只按余额，AUTO 逐笔判断
 batch_id 批次编号
 before 之前
@@ -78,8 +80,10 @@ code 代码
 committed_by 转入人
 committed_on 转入日
 component 成分：penalty、compound、fee、interest、principal
+component_name 成分
 compound 复利（元）
 confirmed 是否已确认
+contact_id 联系方式编号
 contacts 联系方式（遮蔽）
 content 内容
 contract_number 合同号
@@ -95,6 +99,7 @@ create_customers 没有的客户是否新建
 create_receipts 没有登记过的进账是否成为挂账收款
 created_at 建立时刻
 created_by 录入人编号
+created_by_name 录入人
 created_on 建立日
 credit 贷方（元）
 currency 币种，ISO 4217
@@ -109,24 +114,35 @@ day 日期
 days 天数；年历时为放假与调休日
 days_late 逾期天数：未清的算到当日，迟还的算到还清日
 days_past_due 逾期天数
+dead 死信条数
 debit 借方（元）
+decided_at 复核时刻
 decided_by 复核人编号
+decided_by_name 复核人
+decided_on 复核日
 decisions 决定
+delivery 投递
+delivery_id 投递编号
+delivery_ids 投递编号
 depth 在树中的层数，根为 0
 detail 错在哪里
 difference 差额（元）
 differences 差异
 differences_open 还没处理的差异数
+direction 方向：INCREASE 调增，DECREASE 调减
+direction_name 方向
 document 文件名称；自存版式时为版式全文
 document_number 文号
 done 已做的个数
 draft_id 草稿编号
+drafted_by_id 起草人编号
 due 应办数
 due_dates 各期应还日
 due_from 下次应还日不早于
 due_on 应还日或到期日
 due_to 下次应还日不晚于
 due_today 今日到期数
+duplicates 重复跳过的笔数
 duties 职责
 effective_from 起效日
 effective_to 失效日（不含），空为现行
@@ -135,26 +151,25 @@ employee_no 工号
 entered_at 录入时刻
 entered_by 录入人编号
 entered_by_name 录入人
+entered_on 录入日
 entries 信用档案条目
-errors 逐处错误
-contact_id 联系方式编号
-existing 此人原已有档
-shown 遮蔽后的样子
 entry_id 信用档案条目编号
-password 首次密码，只在这一次响应里
-token 令牌明文，只在这一次响应里
-imported 新导入的笔数
-duplicates 重复跳过的笔数
-receipts 新挂账的收款笔数
+error 没成的原因
+errors 逐处错误
+event 事件名
+event_id 事件编号，接收方按它去重
 events 履历
 every 每隔几个单位一期
 everything 连全部借据都重放（另起进程）
 evidence 证据
+evidence_id 证据编号
+existing 此人原已有档
 expires_on 到期日
 external_ref 外部编号
 fact_seq 引起变动的事实序号，空为日终
 facts 所依据的事实
 failed_count 失败笔数
+failing_since 从何时起连续失败，没有则空
 failure 失败原因
 fee 费用（元）
 field 栏目
@@ -182,6 +197,7 @@ group_id 营业日组编号
 groups 营业日组
 guarantee 担保方式
 guarantor 担保人或押品
+handing_over_until 换密钥的交接期止于何时，其间新旧密钥各签一个
 head 表头
 held 是否被隔离；日终结果中为隔离笔数
 held_reason 隔离原因
@@ -193,11 +209,13 @@ holidays 放假天数
 id 编号
 id_kind 证件类别
 id_number 证件号码（查询结果里遮蔽）
+imported 新导入的笔数
 in 收入（元）
 in_force_from 施行日
 in_force_to 废止日
 industry_code 行业代码（GB/T 4754）
 industry_name 行业
+info 单据本身
 installments_left 剩余期数
 institution_code 机构号
 institution_id 机构编号
@@ -223,6 +241,7 @@ known_on 只用那天及以前录入的
 label 名称
 last 止日（含）
 last_checked 最近核对日
+last_delivered_at 最近一次送达的时刻
 last_on 末日
 last_year 止年
 late 迟办数
@@ -235,10 +254,12 @@ line_id 分录或流水编号
 lines 各行
 loan_class 五级分类：1 正常，2 关注，3 次级，4 可疑，5 损失
 loan_id 借据编号
+loan_number 借据号
+log 逐次尝试
 longitude_e6 经度（百万分之一度）
 makeup_workdays 调休上班天数
-matched_count 相配笔数
 matched 相配金额（元）
+matched_count 相配笔数
 matures_on 到期日
 maturity 到期日
 may_act 当前岗位能否办理
@@ -252,6 +273,7 @@ month 月份（该月任一天）
 must_change_password 首次登录须改密码
 name 名称
 needs_opinion 是否须写意见
+next_at 下次投递的时刻
 next_close 待日终的日子
 next_due 下期应还（元）
 next_due_on 下次应还日
@@ -282,6 +304,7 @@ opened 已开出的期初余额（元）
 opened_on 开出日
 opening 期初余额（元）
 opinion 意见
+optional 可以是 null
 options 所选的做法
 order 排序或冲账顺序（fee、penalty、compound、interest、principal 各一次）
 order_id 付款单编号
@@ -301,6 +324,8 @@ overdue_to 逾期天数不多于
 overpayment 溢缴款（元）
 owed 今天就该付的（元）
 own_account_id 自有账户编号
+own_account_name 付款账户
+own_account_number 付款账号（遮蔽）
 page 页码
 pages 总页数
 paid 实扣或已还（元）
@@ -315,7 +340,9 @@ party_id 客户编号
 party_id_number 证件号码（遮蔽）
 party_kind 客户类别
 party_name 客户姓名
+password 首次密码，只在这一次响应里
 path 路径
+paused_reason 暂停原因
 payee_account 收款账号
 payee_account_masked 收款账号（遮蔽）
 payee_bank 收款行
@@ -356,10 +383,12 @@ published_on 公布日
 purpose 用途
 purpose_name 用途名称
 rate_ppm 年利率，百万分之一（144000 = 14.4%）
+reach 谁听得见：INSTITUTION 所在机构及上级的订阅，GROUP 整个营业日组
 read_only 是否只读岗位
 reason 理由
 receipt 收款
 receipt_id 已登记的收款编号
+receipts 新挂账的收款笔数
 received_at 收到时刻
 recorded_at 录入时刻
 recorded_by 录入人
@@ -383,6 +412,7 @@ reverses_id 所冲回的凭证编号
 revision 版本号
 revoked_at 撤销时刻
 role 角色
+role_name 签字身份的中文名
 roles 文件种类
 root_id 案根编号
 root_type 案根类型
@@ -394,6 +424,7 @@ run_id 日终编号
 running 是否正在跑
 runs 最近的日终
 seconds 用时（秒）
+secret 签名密钥，只出现这一次
 sent_on 发送日
 seq 序号
 serial 流水号
@@ -403,11 +434,13 @@ sha256 内容摘要
 share_ppm 份额（百万分之一）
 shares 第三方份额
 shift_months 日期平移的月数
+shown 遮蔽后的样子
 signatures 签名
 signer 签名人
 size 页长；证据时为字节数
 source 来源
 source_name 来源名称
+spread_bp LPR 加点（基点）
 staged_by 送件人
 staged_on 送件日
 standing 一期的状况：FUTURE 未到期，DUE 当日到期，OVERDUE 逾期，PAID 按期还清，PAID_LATE 迟还，MOVED 已移回，NOTHING 无应还
@@ -421,6 +454,7 @@ state 状态代码
 state_name 状态
 stated 原系统所说的余额（元）
 status 状态代码
+status_code 对方回的 HTTP 状态码，没有得到为空
 status_name 状态
 statuses 各类行的状态与件数
 steps 各步
@@ -430,6 +464,7 @@ subject 对象，如 loan:12
 subject_hint 线索对象，如 loan:12
 subject_id 对象编号
 subject_type 对象类型
+subscription_id 订阅编号
 subsidy 第三方承担的利息（元）
 summary 摘要
 taken_at 拍摄时刻
@@ -444,6 +479,7 @@ text 查找的文字；留言时为内容
 title 标题
 to_account_id 转入账户编号
 to_days 账龄至（天），空为以上
+token 令牌明文，只在这一次响应里
 token_id 令牌编号
 topic 事项代码
 total 总条数；金额时为合计（元）
@@ -467,6 +503,7 @@ version 版本
 version_seq 版本序号
 voucher_id 凭证编号
 waived 减免（元）
+when 何时发生
 whose mine_or_free 本人名下与无人认领，mine 本人，free 无人认领，any 全部
 why_not 为什么办不了
 with_closed 连撤销的也列

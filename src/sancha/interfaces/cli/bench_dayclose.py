@@ -85,7 +85,7 @@ def _world() -> dict[str, Any]:
         actor=SYSTEM, key="bench-assign", on=opened, institution_id=head, partition_id=group["partition_ids"][0]
     )
     ledger.adopt_chart(actor=SYSTEM, key="bench-chart", template="BANK", on=opened)
-    installed = products.install_samples(actor=SYSTEM, key="bench-products", on=opened, authorized_by=-1)["installed"]
+    installed = products.install_samples(actor=SYSTEM, key="bench-products", on=opened)["installed"]
     party = parties.register_party(
         actor=SYSTEM,
         key="bench-party",

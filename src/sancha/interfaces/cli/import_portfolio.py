@@ -1,8 +1,12 @@
-"""``sancha import``：存量转入与批量还款。缺省只预检；加 ``--commit`` 才入账。"""
+"""``sancha import``：存量转入与批量还款。缺省只预检；加 ``--commit`` 才入账。
+
+操作人是跑命令的操作系统用户（装机的人）：他一人送件、一人同意，名字写进复核任务的决定与审计。界面与接口上须两人。
+"""
 
 from __future__ import annotations
 
 import argparse
+import getpass
 import sys
 import uuid
 from datetime import date
@@ -41,7 +45,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--shift-months", type=int, default=0, help="日期整体平移若干个月（用旧数据演示）")
     parser.add_argument("--existing-customers-only", action="store_true", help="没有登记过的客户算错误，不自动建档")
     parser.add_argument("--report", type=Path, help="把每一处毛病写进这个文件（.xlsx 或 .csv）")
-    parser.add_argument("--commit", action="store_true", help="预检之后入账")
+    parser.add_argument("--commit", action="store_true", help="预检之后由操作系统用户同意并入账")
     parser.add_argument("--accept-doubts", action="store_true", help="认可存疑")
     parser.add_argument("--only-good", action="store_true", help="有错误的借据留下，只转入没有错误的")
     parser.add_argument("--resume", type=int, metavar="批次", help="继续一个做了一半的批次")
@@ -95,6 +99,7 @@ def _portfolio(args: argparse.Namespace) -> Any:
         basis=args.basis,
         shift_months=args.shift_months,
         create_customers=not args.existing_customers_only,
+        os_user=_os_user(),
     )
     detail = queries.batch_detail(actor=SYSTEM, batch_id=staged["batch_id"])
     if not args.json:
@@ -104,7 +109,8 @@ def _portfolio(args: argparse.Namespace) -> Any:
     if not args.commit:
         if not args.json and detail.row.status == "STAGED":
             print(
-                f"以上是预检，账上没有动。入账：加 --commit；或 sancha import --resume {staged['batch_id']} --accept-doubts"
+                "以上是预检，账上没有动；复核任务已开给会计主管。入账：由他同意，"
+                f"或在这里加 --commit；或 sancha import --resume {staged['batch_id']} --accept-doubts"
             )
         return staged
     return _commit(args, staged["batch_id"], on)
@@ -123,11 +129,12 @@ def _commit(args: argparse.Namespace, batch_id: int, on: date) -> Any:
     from sancha.apps.servicing.operations import importing
     from sancha.kit.actor import SYSTEM
 
-    done = importing.commit_import(
+    done = importing.install_import(
         actor=SYSTEM,
         key=_fresh_key(),
         on=on,
         batch_id=batch_id,
+        os_user=_os_user(),
         accept_doubts=args.accept_doubts,
         only_good=args.only_good,
         progress=_progress(args),
@@ -159,6 +166,7 @@ def _repayments(args: argparse.Namespace) -> Any:
         layout=args.layout or "sancha_repayments",
         stop_on_error=args.stop_on_error,
         allow_overpayment=args.allow_overpayment,
+        os_user=_os_user(),
         progress=_progress(args),
     )
     if args.report:
@@ -177,6 +185,14 @@ def _repayments(args: argparse.Namespace) -> Any:
             {"batch_id": done["batch_id"], "counts": done["counts"], "rows": bad},
         )
     return done
+
+
+def _os_user() -> str:
+    """跑命令的操作系统用户。"""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number without a name
+        return "unknown"
 
 
 def _fresh_key() -> str:

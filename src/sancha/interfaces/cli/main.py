@@ -17,7 +17,11 @@ COMMANDS = {
     "demo": ("demo", "样例机构：装库、造数据、启动网页（--full 造两年全量数据）"),
     "init": ("init", "建库并开户：科目、机构、第一位管理员（首次登录须改密码）"),
     "serve": ("serve", "启动网页与接口"),
-    "worker": ("worker", "后台投递发件箱、封存审计链"),
+    "worker": ("worker", "后台：投递发件箱、推送事件、封存审计链"),
+    "webhooks": (
+        "webhooks",
+        "事件推送：list · add · pause · resume · close · rotate · test · deliveries · redeliver · events",
+    ),
     "dayclose": ("dayclose", "日终：run 运行 · status 进度 · rehearse 预演"),
     "check": ("check", "独立审计：不变式逐项核对（--all 全部重放）"),
     "import": ("import_portfolio", "转入存量：客户、借据、还款、余额（先预检）"),

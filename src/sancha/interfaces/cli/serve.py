@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from sancha.interfaces.cli.main import start_django
+from sancha.interfaces.cli.worker import beside
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,13 +14,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--workers", type=int, default=1, help="进程数（SQLite 请用 1）")
+    parser.add_argument(
+        "--with-worker", action=argparse.BooleanOptionalAction, default=True, help="旁边开一个后台进程（sancha worker）"
+    )
 
 
 def run(args: argparse.Namespace) -> Any:
     """执行：应用迁移后启动 granian，直到中断。"""
     start_django()
     migrate()
-    start_server(args.host, args.port, args.workers)
+    with beside(args.with_worker):
+        start_server(args.host, args.port, args.workers)
     return None
 
 

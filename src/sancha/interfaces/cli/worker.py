@@ -1,12 +1,23 @@
-"""``sancha worker``：投递发件箱、封存审计链。杀掉重启无妨。"""
+"""``sancha worker``：投递发件箱、推送事件、封存审计链。杀掉重启无妨，可以同时开几个。"""
 
 from __future__ import annotations
 
 import argparse
+import logging
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sancha.interfaces.cli.main import start_django
+
+BATCH = 500
+ROUNDS_BETWEEN_PURGES = 720
+"""隔多少轮清一次旧消息与旧投递：缺省每轮五秒，约一小时。"""
+
+logger = logging.getLogger(__name__)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,15 +29,60 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> Any:
     """执行。"""
     start_django()
-    from django.apps import apps
+    from django.db import DatabaseError, connection
 
-    from sancha.kit import audit, outbox
-
+    rounds = 0
     while True:
-        delivery = outbox.deliver(200, apps.get_app_config("wiring").subscribers)
-        sealed = audit.seal_pending(5000)
+        try:
+            result = work_once(purging=rounds % ROUNDS_BETWEEN_PURGES == 0)
+        except DatabaseError:
+            if args.once:
+                raise
+            # The database restarts, a disk fills: a worker that dies of it would have to be started by hand.
+            logger.exception("the worker could not reach the database; it tries again")
+            connection.close()
+            result = {"waiting": 0}
         if args.once:
             if not args.json:
-                print(f"投递 {delivery}，封存 {sealed} 条。")
-            return {"delivery": str(delivery), "sealed": sealed}
-        time.sleep(args.every)
+                print("　".join(f"{name} {count}" for name, count in result.items()))
+            return result
+        rounds += 1
+        if not result["waiting"]:
+            time.sleep(args.every)
+
+
+def work_once(*, purging: bool = False) -> dict[str, int]:
+    """干一轮：发件箱 → 推送 → 封存 → 心跳；隔一阵清一次旧的。"""
+    from django.apps import apps
+
+    from sancha.apps.webhooks import engine
+    from sancha.apps.webhooks.subscribers import wanted_events
+    from sancha.kit import audit, heartbeat, outbox
+
+    wired = apps.get_app_config("wiring").subscribers
+    wanted = wanted_events()
+    heartbeat.beat(heartbeat.WORKER)
+    delivery = outbox.deliver(BATCH, {name: heard for name, heard in wired.items() if name in wanted})
+    sent = engine.send_due(BATCH)
+    sealed = audit.seal_pending(5000)
+    removed = outbox.purge() + engine.purge() if purging else 0
+    # Failed messages wait for the next round: coming back at once would try them ten times in a second.
+    waiting = 0 if delivery.failed else delivery.waiting
+    return {
+        "passed": delivery.delivered, "waiting": waiting, "delivered": sent.delivered, "failed": sent.failed,
+        "dead": sent.dead, "sealed": sealed, "removed": removed,
+    }  # fmt: skip
+
+
+@contextmanager
+def beside(wanted: bool) -> Iterator[None]:
+    """网页旁边开一个后台进程，网页停了它也停：一条命令就能用。生产另起 ``sancha worker``。"""
+    if not wanted:
+        yield
+        return
+    child = subprocess.Popen([sys.executable, "-m", "sancha.interfaces.cli.main", "worker"], stdin=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        child.terminate()
+        child.wait(timeout=30)

@@ -53,7 +53,7 @@ MENU = (
         _("贷中"),
         (
             Entry(_("贷款录入"), "loans:book", "servicing.book", "file-plus"),
-            Entry(_("存量导入"), "imports:list", "servicing.import", "file-import"),
+            Entry(_("存量导入"), "imports:list", "imports.view", "file-import"),
         ),
     ),
     Group(
@@ -81,6 +81,7 @@ MENU = (
             Entry(_("不变式看板"), "dayclose:invariants", "dayclose.view", "shield-check"),
             Entry(_("机构与岗位"), "access:institutions", "access.view", "building-community", area="/access/"),
             Entry(_("参数"), "rulebook:parameters", "work.view", "adjustments"),
+            Entry(_("事件推送"), "webhooks:list", "webhooks.view", "bell"),
             Entry(_("审计"), "audit:events", "audit.view", "history"),
         ),
     ),

@@ -100,7 +100,7 @@ def identify(request: HttpRequest) -> None:
         return
     today = business_date_or_calendar(request.session.get(INSTITUTION))
     try:
-        actor = actor_for(holding_id, today)
+        actor = actor_for(holding_id, today, person=request.user)
     except NotPermitted:
         actor = None
     # The session names a holding; that it is this person's own is checked again, not believed.

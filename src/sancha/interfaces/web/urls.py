@@ -15,5 +15,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("cash/", include("sancha.interfaces.web.cash.urls")),
     path("imports/", include("sancha.interfaces.web.imports.urls")),
     path("parameters/", include("sancha.interfaces.web.rulebook.urls")),
+    path("webhooks/", include("sancha.interfaces.web.webhooks.urls")),
     path("audit/", include("sancha.interfaces.web.audit.urls")),
 ]

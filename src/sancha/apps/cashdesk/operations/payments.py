@@ -1,4 +1,7 @@
-"""付款单：录入、另一人授权、发送、付成或失败、撤销；退回收款也走付款单。"""
+"""付款单：录入、另一人授权、发送、付成或失败、撤销；退回收款也走付款单。
+
+开单即开一条「付款复核」任务；授权与退回办结它，改正与撤销使它撤销，不留没人管的任务。
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,13 @@ from datetime import date
 from typing import Any
 
 from sancha.apps.access.queries import require_institution
+from sancha.apps.cashdesk.kinds import PAYMENT_CHECK
 from sancha.apps.cashdesk.models import AccountKind, CashMovement, OrderState, PaymentOrder, Purpose, Receipt
-from sancha.apps.cashdesk.operations.accounts import own_account_of
+from sancha.apps.cashdesk.operations.accounts import mask_account, own_account_of
 from sancha.apps.cashdesk.operations.receipts import change_receipt
 from sancha.apps.ledger.operations import LineSpec, post_voucher, resolve_accounts
+from sancha.apps.work import operations as work
+from sancha.apps.work import queries as tasks
 from sancha.kit.actor import Actor
 from sancha.kit.clock import now
 from sancha.kit.errors import Conflict, DomainError, NotFound, NotPermitted
@@ -42,7 +48,7 @@ def create_payment_order(
     *, own_account_id: int, purpose: str, subject: str, amount_fen: int, payee_name: str, on: date, actor: Actor,
     payee_account: str = "", payee_bank: str = "", memo: str = "", receipt_id: int | None = None,
 ) -> int:  # fmt: skip
-    """开付款单（放款、退溢缴款由上层在自己的事务里调用），返回编号。此时不记账，付成才记。"""
+    """开付款单并送复核（放款、退溢缴款由上层在自己的事务里调用），返回编号。此时不记账，付成才记。"""
     account = own_account_of(actor, own_account_id)
     if type(amount_fen) is not int or amount_fen <= 0:
         raise DomainError(
@@ -56,11 +62,47 @@ def create_payment_order(
             value=purpose,
             fix="请补全收款人与用途。",
         )
-    return PaymentOrder.objects.create(
+    order = PaymentOrder.objects.create(
         institution_id=account.institution_id, own_account=account, purpose=purpose, subject=subject,
         receipt_id=receipt_id, amount_fen=amount_fen, payee_name=payee_name.strip()[:80], payee_account=payee_account,
         payee_bank=payee_bank, memo=memo[:200], created_on=on, created_by=actor.person_id, recorded_at=now(),
-    ).pk  # fmt: skip
+    )  # fmt: skip
+    _ask_for_check(order, actor, on)
+    return order.pk
+
+
+def _ask_for_check(order: PaymentOrder, actor: Actor, on: date) -> int:
+    """开出这一稿的复核任务，记下谁录入。"""
+    if actor.person_id is not None:
+        work.record_involvement(
+            root_type="payment_order", root_id=order.pk, person_id=actor.person_id, duty="MAKER", on=on
+        )
+    return work.raise_task(
+        spec=work.TaskSpec(
+            kind=PAYMENT_CHECK.code,
+            subject_type="payment_order",
+            subject_id=order.pk,
+            institution_id=order.institution_id,
+            title=f"付款复核 {Purpose(order.purpose).label} {order.payee_name}",
+            reason="付款由录入人以外的人复核后才能发送",
+            cause=f"revision:{order.revision}",
+            opened_on=on,
+            due_on=on,
+            facts={
+                "amount_fen": order.amount_fen,
+                "用途": str(Purpose(order.purpose).label),
+                "收款人": order.payee_name,
+                "收款账号": mask_account(order.payee_account),
+            },
+        )
+    )
+
+
+def _drop_check(order: PaymentOrder, actor: Actor, on: date, reason: str) -> None:
+    work.cancel_tasks(
+        actor=actor, kind=PAYMENT_CHECK.code, subject_type="payment_order", subject_ids=[order.pk], on=on,
+        reason=reason[:200],
+    )  # fmt: skip
 
 
 @operation("cashdesk.enter_payment_order", permission="cashdesk.pay")
@@ -84,7 +126,7 @@ def enter_payment_order(
     return {"subject": f"payment_order:{order}", "order_id": order}
 
 
-def _order(actor: Actor, order_id: int, *states: OrderState) -> PaymentOrder:
+def _order(actor: Actor, order_id: int | None, *states: OrderState) -> PaymentOrder:
     order = (
         PaymentOrder.objects.select_for_update(of=("self",)).select_related("own_account").filter(pk=order_id).first()
     )
@@ -99,18 +141,86 @@ def _order(actor: Actor, order_id: int, *states: OrderState) -> PaymentOrder:
     return order
 
 
+@operation("cashdesk.decide_payment_order", permission="cashdesk.authorize")
+def decide_payment_order(
+    *,
+    actor: Actor,
+    key: str,
+    task_id: int,
+    outcome: str,
+    on: date,
+    opinion: str = "",
+    data: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """复核付款（任务「付款复核」的办结）：同意即可发送，退回须写意见，录入人可改正再送或撤销。
+
+    :raises NotPermitted: 复核人就是录入人（写明规则），或任务不归他办。
+    :raises Conflict: 任务已办结，或付款单已不在待授权。
+    """
+    kind, _type, order_id = tasks.subject_of(task_id) or ("", "", 0)
+    return _decide(actor, order_id if kind == PAYMENT_CHECK.code else 0, task_id, outcome, opinion, on)
+
+
 @operation("cashdesk.authorize_payment_order", permission="cashdesk.authorize")
-def authorize_payment_order(*, actor: Actor, key: str, order_id: int, on: date) -> dict[str, Any]:
-    """授权付款单：不得由录入人授权。"""
+def authorize_payment_order(*, actor: Actor, key: str, order_id: int, on: date, opinion: str = "") -> dict[str, Any]:
+    """授权付款单：办结它的复核任务。规则同 ``decide_payment_order``。"""
+    return _decide(actor, order_id, None, "APPROVED", opinion, on)
+
+
+@operation("cashdesk.reject_payment_order", permission="cashdesk.authorize")
+def reject_payment_order(*, actor: Actor, key: str, order_id: int, opinion: str, on: date) -> dict[str, Any]:
+    """退回付款单：办结它的复核任务，须写意见。规则同 ``decide_payment_order``。"""
+    return _decide(actor, order_id, None, "RETURNED", opinion, on)
+
+
+def _decide(actor: Actor, order_id: int, task_id: int | None, outcome: str, opinion: str, on: date) -> dict[str, Any]:
+    # The order is locked before its task, on every path: two ways to decide must not wait for each other.
     order = _order(actor, order_id, OrderState.CREATED)
-    if order.created_by is not None and order.created_by == actor.person_id:
-        raise NotPermitted(
-            "SAME_PERSON", "付款单不能由录入人自己授权。", field="order_id", value=order_id, clause="钱账双人制",
-            fix="请由另一名有复核权限的人员办理。",
+    task_id = task_id or tasks.open_task_of(kind=PAYMENT_CHECK.code, subject_type="payment_order", subject_id=order.pk)
+    if task_id is None:
+        raise Conflict(
+            "TASK_MISSING", f"付款单 {order.pk} 没有待办的复核任务。", field="order_id", value=order.pk,
+            fix="请撤销后重新录入。",
         )  # fmt: skip
-    order.state, order.authorized_by = OrderState.AUTHORIZED, actor.person_id
-    order.save(update_fields=["state", "authorized_by"])
-    return {"subject": f"payment_order:{order_id}"}
+    work.close_task(actor=actor, task_id=task_id, outcome=outcome, opinion=opinion, on=on)
+    if outcome == "APPROVED":
+        order.state, order.authorized_by = OrderState.AUTHORIZED, actor.person_id
+    else:
+        order.state = OrderState.RETURNED
+    order.opinion = opinion.strip()[:200]
+    order.save(update_fields=["state", "authorized_by", "opinion"])
+    return {"subject": f"payment_order:{order.pk}", "order_id": order.pk, "state": str(order.state)}
+
+
+@operation("cashdesk.correct_payment_order", permission="cashdesk.pay")
+def correct_payment_order(
+    *, actor: Actor, key: str, order_id: int, payee_name: str, on: date, payee_account: str = "", payee_bank: str = "",
+    memo: str = "",
+) -> dict[str, Any]:  # fmt: skip
+    """改正付款单：录入人改待授权的或被退回的收款人、账号、开户行、备注，重新送复核。
+
+    金额、用途、对象与业务相连，不能改：撤销后重开。``payee_account`` 留空即不改。
+
+    :raises NotPermitted: 不是录入人。
+    :raises Conflict: 已授权、已发送或已了结。
+    """
+    order = _order(actor, order_id, OrderState.CREATED, OrderState.RETURNED)
+    if order.created_by is not None and order.created_by != actor.person_id:
+        raise NotPermitted(
+            "NOT_THE_MAKER", "付款单只能由录入人自己改正。", field="order_id", value=order_id, clause="ORG-3",
+            fix="请由录入人办理；内容不对的，由复核人退回。",
+        )  # fmt: skip
+    if not payee_name.strip():
+        raise DomainError("ORDER_FIELD", "没有收款人。", field="payee_name", fix="请补全收款人。")
+    _drop_check(order, actor, on, "录入人改正后重新送复核")
+    was = {name: getattr(order, name) for name in ("payee_name", "payee_bank", "memo")}
+    was["payee_account"] = mask_account(order.payee_account)
+    order.payee_name, order.payee_bank, order.memo = payee_name.strip()[:80], payee_bank[:80], memo[:200]
+    order.payee_account = payee_account.strip() or order.payee_account
+    order.state, order.revision = OrderState.CREATED, order.revision + 1
+    order.save(update_fields=["payee_name", "payee_account", "payee_bank", "memo", "state", "revision"])
+    _ask_for_check(order, actor, on)
+    return {"subject": f"payment_order:{order.pk}", "order_id": order.pk, "audit": {"was": was}}
 
 
 @operation("cashdesk.send_payment_order", permission="cashdesk.pay")
@@ -174,8 +284,9 @@ def fail_payment_order(*, actor: Actor, key: str, order_id: int, reason: str, on
 
 @operation("cashdesk.cancel_payment_order", permission="cashdesk.pay")
 def cancel_payment_order(*, actor: Actor, key: str, order_id: int, reason: str, on: date) -> dict[str, Any]:
-    """撤销尚未发送的付款单。"""
-    order = _order(actor, order_id, OrderState.CREATED, OrderState.AUTHORIZED)
+    """撤销尚未发送的付款单；还没复核的，复核任务一并撤销。"""
+    order = _order(actor, order_id, OrderState.CREATED, OrderState.RETURNED, OrderState.AUTHORIZED)
+    _drop_check(order, actor, on, f"付款单撤销：{reason.strip()}")
     return _abandon(order, OrderState.CANCELLED, reason, on)
 
 

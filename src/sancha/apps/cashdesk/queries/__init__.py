@@ -4,7 +4,13 @@ from sancha.apps.cashdesk.queries.accounts import OwnAccountInfo, own_accounts
 from sancha.apps.cashdesk.queries.closing import unfinished_money_reason
 from sancha.apps.cashdesk.queries.direct_debit import BatchInfo, debit_batches, debit_file, debit_items
 from sancha.apps.cashdesk.queries.listing import Listing
-from sancha.apps.cashdesk.queries.payments import OrderInfo, payee_account_to_send, payment_orders
+from sancha.apps.cashdesk.queries.payments import (
+    OrderDetail,
+    OrderInfo,
+    order_detail,
+    payee_account_to_send,
+    payment_orders,
+)
 from sancha.apps.cashdesk.queries.receipts import (
     AGEING_BANDS,
     OPEN_STATES,
@@ -26,6 +32,7 @@ __all__ = [
     "BatchInfo",
     "Listing",
     "OpenItem",
+    "OrderDetail",
     "OrderInfo",
     "OwnAccountInfo",
     "ReceiptInfo",
@@ -34,6 +41,7 @@ __all__ = [
     "debit_batches",
     "debit_file",
     "debit_items",
+    "order_detail",
     "own_accounts",
     "payee_account_to_send",
     "payment_orders",

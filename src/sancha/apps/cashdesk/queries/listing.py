@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum, Window
 
 from sancha.apps.access.queries import in_scope, require_institution
 from sancha.kit.actor import Actor
@@ -34,5 +34,17 @@ def place_of(actor: Actor, institution_id: int | None, field: str = "institution
 
 def listing_of(rows: QuerySet[Any], total: str, page: int, size: int, to_row: Any) -> Listing:
     """列表：一页，连同全部行在 ``total`` 栏上的合计（分）。"""
-    fen = rows.order_by().aggregate(fen=Sum(total))["fen"]
-    return Listing(paginate(rows, page=page, size=size, to_row=to_row), int(fen or 0))
+    sums = rows.order_by().aggregate(fen=Sum(total), many=Count("pk"))
+    found = paginate(rows, page=page, size=size, to_row=to_row, total=int(sums["many"]))
+    return Listing(found, int(sums["fen"] or 0))
+
+
+def small_listing(rows: QuerySet[Any], total: str, page: int, size: int) -> Listing:
+    """小表的列表：条数与合计由窗口函数随行带回，一条查询；行数随业务日而不随笔数增长的表才用。"""
+    counted = rows.annotate(all_rows=Window(Count("pk")), all_fen=Window(Sum(total)))
+    start = (max(page, 1) - 1) * size
+    shown = list(counted[start : start + size])
+    if not shown and page > 1:
+        return listing_of(rows, total, page, size, lambda row: row)
+    many, fen = (shown[0].all_rows, int(shown[0].all_fen)) if shown else (0, 0)
+    return Listing(Page(rows=shown, total=many, number=max(page, 1), size=size), fen)

@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef
 
 from sancha.apps.access.queries import in_scope, names_of
 from sancha.apps.cashdesk.models import CashMovement, TellerDay
-from sancha.apps.cashdesk.queries.listing import Listing, listing_of, place_of
+from sancha.apps.cashdesk.queries.listing import Listing, place_of, small_listing
 from sancha.kit.actor import Actor
 from sancha.kit.paging import Page
 
@@ -35,7 +35,7 @@ class TellerDayInfo:
 def teller_days(actor: Actor, *, institution_id: int | None = None, page: int = 1, size: int = 50) -> Listing:
     """柜员日结列表，新的在前；合计为长短款净额。"""
     rows = TellerDay.objects.filter(place_of(actor, institution_id, "own_account__institution")).order_by("-day", "-id")
-    found = listing_of(rows, "difference_fen", page, size, lambda row: row)
+    found = small_listing(rows, "difference_fen", page, size)
     names = names_of(row.teller for row in found.page.rows)
     shown = [
         TellerDayInfo(

@@ -6,9 +6,12 @@ from sancha.apps.ledger.operations.charts import TEMPLATES, add_account, adopt_c
 from sancha.apps.ledger.operations.closing import close_month, close_year
 from sancha.apps.ledger.operations.manual import (
     authorize_manual_voucher,
+    correct_manual_voucher,
+    decide_manual_voucher,
     enter_manual_voucher,
     reject_manual_voucher,
     reverse_manual_voucher,
+    withdraw_manual_voucher,
 )
 from sancha.apps.ledger.operations.opening import post_opening_balances
 from sancha.apps.ledger.posting import VoucherSpec, post_voucher, post_vouchers
@@ -24,6 +27,8 @@ __all__ = [
     "chart_template",
     "close_month",
     "close_year",
+    "correct_manual_voucher",
+    "decide_manual_voucher",
     "enter_manual_voucher",
     "fold_day",
     "map_account",
@@ -33,4 +38,5 @@ __all__ = [
     "reject_manual_voucher",
     "resolve_accounts",
     "reverse_manual_voucher",
+    "withdraw_manual_voucher",
 ]

@@ -91,12 +91,7 @@ def _begin_closing(actor: Actor, institution_id: int, first: date, last: date, o
             "DAY_OPEN", f"{root.name}或其下级在 {last} 以前还有未日终的日子。", field="month", value=last,
             fix="请先把这些日子的日终跑完。",
         )  # fmt: skip
-    waiting = ManualDraft.objects.filter(institution_id__in=members, state=DraftState.ENTERED, booked_on__lte=last)
-    if count := waiting.count():
-        raise Conflict(
-            "DRAFTS_WAITING", f"期间内还有 {count} 张手工凭证待授权。", field="month", value=count,
-            fix="请先授权或退回这些草稿。",
-        )  # fmt: skip
+    _require_no_drafts(members, last)
     _require_consecutive(institution_id, members, first, last)
     if not is_balanced(Scope(institution_ids=tuple(members)), last):
         raise Conflict(
@@ -104,6 +99,20 @@ def _begin_closing(actor: Actor, institution_id: int, first: date, last: date, o
             fix="请运行 sancha check 查明差额。",
         )  # fmt: skip
     return members
+
+
+def _require_no_drafts(members: list[int], last: date) -> None:
+    """期间内没有未决的手工凭证草稿；有则逐张点名，知道去找谁。"""
+    waiting = ManualDraft.objects.filter(institution_id__in=members, state=DraftState.ENTERED, booked_on__lte=last)
+    if count := waiting.count():
+        first_few = waiting.select_related("institution").order_by("booked_on", "id")[:5]
+        named = "；".join(
+            f"草稿 {row.pk}（{row.institution.name} {row.booked_on} {row.summary[:20]}）" for row in first_few
+        )
+        raise Conflict(
+            "DRAFTS_WAITING", f"期间内还有 {count} 张手工凭证待授权：{named}{'……' if count > 5 else ''}。", field="month",
+            value=count, clause="结账后不得反结账", fix="请先授权或退回这些草稿，或由录入人撤回。",
+        )  # fmt: skip
 
 
 def _require_consecutive(institution_id: int, members: list[int], first: date, last: date) -> None:

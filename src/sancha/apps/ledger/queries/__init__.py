@@ -7,13 +7,16 @@ from sancha.apps.ledger.queries.balances import (
     account_balance,
     account_balances,
     account_movement,
+    balances_by,
     first_booked_on,
     fold_differences,
     is_balanced,
     manual_movements,
+    opening_and_turnover,
     orphan_lines,
     position_totals,
     totals_as_of,
+    turnovers_by,
     unbalanced_vouchers,
     uncontrolled_lines,
 )
@@ -33,7 +36,7 @@ from sancha.apps.ledger.queries.charts import (
     chart_of_accounts,
     compare_opening,
 )
-from sancha.apps.ledger.queries.drafts import DraftRow, PeriodRow, closed_periods, manual_drafts
+from sancha.apps.ledger.queries.drafts import DraftRow, PeriodRow, closed_periods, draft_detail, manual_drafts
 from sancha.apps.ledger.queries.vouchers import VoucherDetail, VoucherLine, VoucherRow, voucher_detail, voucher_list
 
 __all__ = [
@@ -57,18 +60,22 @@ __all__ = [
     "account_ledger",
     "account_mappings",
     "account_movement",
+    "balances_by",
     "chart_of_accounts",
     "closed_periods",
     "compare_opening",
+    "draft_detail",
     "first_booked_on",
     "fold_differences",
     "is_balanced",
     "manual_drafts",
     "manual_movements",
+    "opening_and_turnover",
     "orphan_lines",
     "position_totals",
     "totals_as_of",
     "trial_balance",
+    "turnovers_by",
     "unbalanced_vouchers",
     "uncontrolled_lines",
     "voucher_detail",

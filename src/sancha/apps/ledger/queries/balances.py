@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
-from django.db.models import F, Min, Q, QuerySet, Sum
+from django.db.models import F, Min, Q, QuerySet, Sum, Value
+from django.db.models.functions import Coalesce
 
 from sancha.apps.access.queries import require_institution
 from sancha.apps.ledger.folding import day_differences, month_differences, month_end, previous_month_end
@@ -47,15 +48,18 @@ class _Open:
     lines: Q
 
 
-def _progress(scope: Scope, upto: date) -> _Open:
-    """折叠进度（一条查询）。各机构通常折叠到同一天，条件数 = 不同日期数。"""
+def _progress(scope: Scope, upto: date, *, opening: date | None = None) -> _Open:
+    """折叠进度（一条查询）。各机构通常折叠到同一天，条件数 = 不同日期数。
+
+    ``opening`` 给出时，月末结存取它之前的：同一进度既求它开门的余额，又求其后的发生额。
+    """
     folded: dict[date, list[int]] = {}
     never: list[int] = []
     for institution_id, day in InstitutionBooks.objects.filter(scope.q()).values_list("institution_id", "folded_to"):
         (never if day is None else folded.setdefault(day, [])).append(institution_id)
     if not folded:
         return _Open(None, Q(booked_on__lte=upto))
-    reach = min([upto, *folded])
+    reach = min([upto, *folded, *([opening - timedelta(days=1)] if opening else [])])
     checkpoint = reach if month_end(reach) == reach else previous_month_end(reach)
     return _Open(checkpoint, Q(booked_on__lte=upto) & _unfolded(folded, never))
 
@@ -70,7 +74,7 @@ def _unfolded(folded: dict[date, list[int]], never: list[int]) -> Q:
     return condition | Q(institution_id__in=never) if never else condition
 
 
-def sum_by(rows: QuerySet[Any], fields: Sequence[str], **sums: Any) -> Iterable[dict[str, Any]]:
+def sum_by(rows: QuerySet[Any], fields: Sequence[str], **sums: Any) -> Any:
     """分组合计：按 ``fields`` 分组求和。"""
     return rows.order_by().values(*fields).annotate(**sums)
 
@@ -117,6 +121,48 @@ def turnovers_by(
             debit, credit = totals.get(key, (0, 0))
             totals[key] = (debit + int(row["debit"] or 0), credit + abs(int(row["credit"] or 0)))
     return totals
+
+
+def opening_and_turnover(scope: Scope, first: date, last: date) -> dict[int, list[int]]:
+    """各科目的期初、借方、贷方：科目编号 → [``first`` 前的余额, 其间借方, 其间贷方]；两条查询。
+
+    与 ``balances_by``、``turnovers_by`` 分别求得的恒等（测试逐科目比较）。
+    """
+    progress = _progress(scope, last, opening=first)
+    days = AccountDay.objects.filter(scope.q(), day__lte=last)
+    lines = Line.objects.filter(scope.q(), progress.lines)
+    fen = FenField()
+    zero = Value(0, output_field=fen)
+    earlier, since = Q(day__lt=first), Q(day__gte=first)
+    parts = []
+    if progress.checkpoint is not None:
+        days = days.filter(day__gt=progress.checkpoint)
+        months = MonthBalance.objects.filter(scope.q(), month_end=progress.checkpoint)
+        parts.append(sum_by(months, ("account_id",), opening=Sum("balance_fen"), debit=zero, credit=zero))
+    net = F("debit_fen") - F("credit_fen")
+    parts.append(
+        sum_by(
+            days, ("account_id",),
+            opening=Coalesce(Sum(net, filter=earlier, output_field=fen), zero),
+            debit=Coalesce(Sum("debit_fen", filter=since), zero),
+            credit=Coalesce(Sum("credit_fen", filter=since), zero),
+        )
+    )  # fmt: skip
+    booked_before, booked_since = Q(booked_on__lt=first), Q(booked_on__gte=first)
+    parts.append(
+        sum_by(
+            lines, ("account_id",),
+            opening=Coalesce(Sum("amount_fen", filter=booked_before), zero),
+            debit=Coalesce(Sum("amount_fen", filter=booked_since & Q(amount_fen__gt=0)), zero),
+            credit=Coalesce(Sum("amount_fen", filter=booked_since & Q(amount_fen__lt=0)), zero),
+        )
+    )  # fmt: skip
+    totals: dict[int, list[int]] = {}
+    for row in parts[0].union(*parts[1:], all=True):
+        kept = totals.setdefault(row["account_id"], [0, 0, 0])
+        for index, name in enumerate(("opening", "debit", "credit")):
+            kept[index] += abs(int(row[name])) if name == "credit" else int(row[name])
+    return {account_id: figures for account_id, figures in totals.items() if any(figures)}
 
 
 def position_totals(on: date, scope: Scope = EVERYWHERE) -> dict[tuple[Any, ...], int]:

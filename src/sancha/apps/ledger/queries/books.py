@@ -9,7 +9,7 @@ from django.db.models import F, Q, Sum, Window
 from django.db.models.functions import Coalesce
 
 from sancha.apps.ledger.models import Account, Category, Line
-from sancha.apps.ledger.queries.balances import balances_by, scope_of, turnovers_by
+from sancha.apps.ledger.queries.balances import balances_by, opening_and_turnover, scope_of
 from sancha.kit.actor import Actor
 from sancha.kit.errors import NotFound
 from sancha.kit.fen import FenField
@@ -57,17 +57,10 @@ def trial_balance(
 ) -> TrialBalance:
     """试算平衡：期初、借方、贷方、期末，按科目。机构含下级；``with_parents`` 时上级科目为下级之和。
 
-    合计只加末级。全部查询不超过十条，与分录多少无关。
+    合计只加末级。查询不超过四条，与分录多少无关。
     """
-    scope = scope_of(actor, institution_id)
-    opening = {key[0]: fen for key, fen in balances_by(scope, first - timedelta(days=1), ("account_id",)).items()}
-    moved = {key[0]: pair for key, pair in turnovers_by(scope, first, last, ("account_id",)).items()}
+    own = opening_and_turnover(scope_of(actor, institution_id), first, last)
     accounts = list(Account.objects.order_by("code"))
-    own = {
-        account.pk: [opening.get(account.pk, 0), *moved.get(account.pk, (0, 0))]
-        for account in accounts
-        if account.pk in opening or account.pk in moved
-    }
     leaves = {pk: tuple(figures) for pk, figures in own.items()}
     if with_parents:
         parents = {account.pk: account.parent_id for account in accounts}

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import Model, Q, Sum
 
-from sancha.apps.access.queries import in_scope, institutions_by_id, names_of
+from sancha.apps.access.queries import in_scope, names_of
 from sancha.apps.ledger.models import Line, Source, Voucher
 from sancha.apps.ledger.queries.balances import scope_of
 from sancha.kit.actor import Actor
@@ -97,7 +97,10 @@ def voucher_list(
     if text:
         rows = rows.filter(summary__icontains=text)
     found = paginate(
-        rows.select_related("numbering").order_by("-booked_on", "-id"), page=page, size=size, to_row=lambda v: v
+        rows.select_related("numbering", "institution").order_by("-booked_on", "-id"),
+        page=page,
+        size=size,
+        to_row=lambda v: v,
     )
     return Page(rows=_voucher_rows(found.rows), total=found.total, number=found.number, size=found.size)
 
@@ -105,11 +108,10 @@ def voucher_list(
 def _voucher_rows(vouchers: Sequence[Voucher]) -> list[VoucherRow]:
     debit = Line.objects.filter(voucher_id__in=[v.pk for v in vouchers], amount_fen__gt=0).order_by()
     amounts = {row["voucher_id"]: int(row["fen"]) for row in debit.values("voucher_id").annotate(fen=Sum("amount_fen"))}
-    places = institutions_by_id(voucher.institution_id for voucher in vouchers)
     return [
         VoucherRow(
             voucher.pk, voucher.numbering.number if _has(voucher, "numbering") else None, voucher.booked_on,
-            voucher.institution_id, places[voucher.institution_id].name, voucher.source,
+            voucher.institution_id, voucher.institution.name, voucher.source,
             str(Source(voucher.source).label), voucher.kind, voucher.summary, voucher.subject,
             amounts.get(voucher.pk, 0),
         )
@@ -126,7 +128,11 @@ def voucher_detail(actor: Actor, voucher_id: int) -> VoucherDetail:
 
     :raises NotFound: 没有，或不在管辖范围内。
     """
-    voucher = Voucher.objects.filter(in_scope(actor), pk=voucher_id).select_related("numbering", "reversed_by").first()
+    voucher = (
+        Voucher.objects.filter(in_scope(actor), pk=voucher_id)
+        .select_related("numbering", "reversed_by", "institution")
+        .first()
+    )
     if voucher is None:
         raise NotFound(
             "VOUCHER_NOT_FOUND", f"没有编号为 {voucher_id} 的凭证，或不在您的管辖范围内。", field="voucher_id",

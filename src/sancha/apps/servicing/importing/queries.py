@@ -12,13 +12,15 @@ from django.db.models import Count, Q
 from sancha.apps.access import queries as access
 from sancha.apps.servicing.importing.layout import FIELDS, ROLE_NAMES, Layout, built_in, read_layout
 from sancha.apps.servicing.importing.problems import RULE_NAMES, SEVERITY_NAMES
+from sancha.apps.servicing.importing.reconciling import COUNTED
 from sancha.apps.servicing.models import ImportBatch, ImportLayout, ImportRow, RowStatus
+from sancha.kernel.money import format_yuan
 from sancha.kit.actor import Actor
 from sancha.kit.errors import NotFound
 from sancha.kit.paging import Page, paginate
 from sancha.kit.spreadsheets import Column, Kind
 
-PERMISSION = "servicing.import"
+PERMISSION = "imports.view"
 KIND_NAMES = {"PORTFOLIO": "存量转入", "REPAYMENTS": "批量还款"}
 
 PROBLEM_COLUMNS = (
@@ -92,6 +94,9 @@ class BatchDetail:
     rules: tuple[tuple[str, str, str, int], ...]  # （轻重, 规则代码, 规则名, 处数）
     statuses: Mapping[str, Mapping[str, int]]  # 类别 → 状态 → 行数
     progress: tuple[int, int]  # 已入账、应入账
+    task_id: int | None  # 未办的（或最近一次的）复核任务
+    returned: str  # 复核退回的意见
+    withdrawal_task_id: int | None  # 未办的撤回复核
 
 
 def layouts(*, actor: Actor) -> list[LayoutInfo]:
@@ -166,7 +171,8 @@ def batch_detail(*, actor: Actor, batch_id: int) -> BatchDetail:
         .order_by("role", "status")
     ):
         statuses.setdefault(role, {})[status] = count
-    loans = statuses.get("loan", {})
+    loans = statuses.get("loan" if batch.kind == "PORTFOLIO" else "payment", {})
+    review, withdrawal = batch.summary.get("review", {}), batch.summary.get("withdrawal", {})
     rules = []
     for mark, count in batch.summary.get("problems", {}).items():
         severity, _, code = mark.partition(":")
@@ -174,7 +180,7 @@ def batch_detail(*, actor: Actor, batch_id: int) -> BatchDetail:
     return BatchDetail(
         row=_batch_row(batch, names),
         options=batch.options,
-        files=tuple(batch.files),
+        files=tuple(item | {"role_name": ROLE_NAMES.get(item["role"], item["role"])} for item in batch.files),
         assumptions=tuple(batch.summary.get("assumptions", ())),
         rules=tuple(rules),
         statuses=statuses,
@@ -182,6 +188,9 @@ def batch_detail(*, actor: Actor, batch_id: int) -> BatchDetail:
             loans.get(RowStatus.IMPORTED, 0),
             loans.get(RowStatus.IMPORTED, 0) + loans.get(RowStatus.READY, 0) + loans.get(RowStatus.FAILED, 0),
         ),
+        task_id=review.get("task_id"),
+        returned=review.get("returned", ""),
+        withdrawal_task_id=withdrawal.get("task_id"),
     )
 
 
@@ -198,7 +207,11 @@ def batch_problems(
 
 def problem_lines(*, actor: Actor, batch_id: int) -> Iterator[dict[str, Any]]:
     """下载用：一处毛病一行（``PROBLEM_COLUMNS``），表头的毛病在前。"""
-    batch = _batch(actor, batch_id)
+    yield from lines_of(_batch(actor, batch_id))
+
+
+def lines_of(batch: ImportBatch) -> Iterator[dict[str, Any]]:
+    """一批的毛病，一处一行，表头的在前。"""
     files = _file_names(batch)
     for item in batch.files:
         for problem in item["problems"]:
@@ -210,10 +223,81 @@ def problem_lines(*, actor: Actor, batch_id: int) -> Iterator[dict[str, Any]]:
             )
 
 
-def differences(*, actor: Actor, batch_id: int, page: int = 1, size: int = 50) -> Page[dict[str, Any]]:
-    """对账差异，每页按借据；``differences`` 里各成分的文件数、账上数、差异与处理。"""
+def differences(
+    *, actor: Actor, batch_id: int, page: int = 1, size: int = 50, only_open: bool = False
+) -> Page[dict[str, Any]]:
+    """对账差异，每页按借据；``differences`` 里各成分的文件数、账上数、差异与处理。``only_open`` 只列还有没处理的。"""
+    rows = _with_differences(_batch(actor, batch_id))
+    if only_open:
+        rows = rows.filter(result__open__gt=0)
+    found = paginate(rows, page=page, size=size, to_row=lambda row: row)
+    numbers = _numbers(row.loan_id for row in found.rows)
+    return Page([_difference_row(row, numbers) for row in found.rows], found.total, found.number, found.size)
+
+
+def difference_lines(*, actor: Actor, batch_id: int) -> Iterator[dict[str, Any]]:
+    """下载用：一处差异一行（``DIFFERENCE_COLUMNS``）。金额为元，天数、分类照写。"""
+    rows = list(_with_differences(_batch(actor, batch_id)).only("pk", "ref", "number", "loan_id", "result"))
+    for start in range(0, len(rows), 900):
+        part = rows[start : start + 900]
+        numbers = _numbers(row.loan_id for row in part)
+        for row in part:
+            for item in row.result["differences"]:
+                money = item["component"] not in COUNTED
+                yield {
+                    "ref": row.ref,
+                    "number": numbers.get(row.loan_id or 0, ""),
+                    "name": item["name"],
+                    "settled": handling(item),
+                    **{
+                        side: format_yuan(item[side]) if money else str(item[side])
+                        for side in ("file", "book", "difference")
+                    },
+                }
+
+
+def difference_row(*, actor: Actor, row_id: int) -> dict[str, Any]:
+    """一笔的差异：文件、行号、原文、各成分。
+
+    :raises NotFound: 没有，或不在范围。
+    """
+    actor.require(PERMISSION)
+    row = ImportRow.objects.filter(access.in_scope(actor, "batch__institution"), pk=row_id, role="loan").first()
+    if row is None:
+        raise NotFound(
+            "DIFFERENCE_NOT_FOUND",
+            "没有这一行，或不在您的机构范围内。",
+            field="row_id",
+            value=row_id,
+            fix="请从对账表上选择。",
+        )
+    batch = _batch(actor, row.batch_id)
+    columns = FIELDS[row.role]
+    return _difference_row(row, _numbers([row.loan_id])) | {
+        "batch_id": row.batch_id,
+        "file": _file_names(batch).get(row.file_no, ""),
+        "as_of": row.result.get("as_of", ""),
+        "basis": row.result.get("basis", ""),
+        "cells": [(columns[name][0] if name in columns else name, text) for name, text in row.cells.items()],
+    }
+
+
+def handling(item: Mapping[str, Any]) -> str:
+    """一处差异处理到哪一步。"""
+    if item.get("settled_seq"):
+        return f"已调整（事实 {item['settled_seq']}）"
+    proposal = item.get("proposal", {})
+    if proposal.get("task_id"):
+        return "等待复核"
+    return f"退回：{proposal['returned']}" if proposal.get("returned") else "未处理"
+
+
+def batch_rows(*, actor: Actor, batch_id: int, status: str = "", page: int = 1, size: int = 50) -> Page[dict[str, Any]]:
+    """还款文件的各行与结果：行号、借据、金额、状态、分到哪里。``status`` 空为全部。"""
     batch = _batch(actor, batch_id)
-    rows = ImportRow.objects.filter(batch=batch, role="loan", result__differences__0__isnull=False).order_by("number")
+    rows = ImportRow.objects.filter(batch=batch, role="payment").order_by("file_no", "number", "pk")
+    if status:
+        rows = rows.filter(status=status)
     found = paginate(rows, page=page, size=size, to_row=lambda row: row)
     numbers = _numbers(row.loan_id for row in found.rows)
     shown = [
@@ -221,13 +305,37 @@ def differences(*, actor: Actor, batch_id: int, page: int = 1, size: int = 50) -
             "row_id": row.pk,
             "row": row.number,
             "ref": row.ref,
+            "serial": row.serial,
             "loan_id": row.loan_id,
             "number": numbers.get(row.loan_id or 0, ""),
-            "differences": row.result["differences"],
+            "amount": row.cells.get("amount_fen", ""),
+            "value_on": row.cells.get("value_on", ""),
+            "status": row.status,
+            "status_name": row.get_status_display(),
+            "allocated": row.result.get("allocated", {}),
+            "voucher_id": row.result.get("voucher_id"),
+            "problems": [problem["message"] for problem in row.problems],
         }
         for row in found.rows
     ]
     return Page(shown, found.total, found.number, found.size)
+
+
+def _with_differences(batch: ImportBatch) -> Any:
+    return ImportRow.objects.filter(batch=batch, role="loan", result__differences__0__isnull=False).order_by(
+        "file_no", "number", "pk"
+    )
+
+
+def _difference_row(row: ImportRow, numbers: Mapping[int, str]) -> dict[str, Any]:
+    return {
+        "row_id": row.pk,
+        "row": row.number,
+        "ref": row.ref,
+        "loan_id": row.loan_id,
+        "number": numbers.get(row.loan_id or 0, ""),
+        "differences": row.result.get("differences", []),
+    }
 
 
 def _numbers(loan_ids: Any) -> dict[int, str]:
@@ -307,6 +415,12 @@ def _batch(actor: Actor, batch_id: int) -> ImportBatch:
     return batch
 
 
+def _os_user(batch: ImportBatch) -> str:
+    """命令行上的操作系统用户。"""
+    name = batch.summary.get("os_user", "")
+    return f"命令行 {name}" if name else ""
+
+
 def _batch_row(batch: ImportBatch, names: Mapping[int, str]) -> BatchRow:
     return BatchRow(
         id=batch.pk,
@@ -319,7 +433,7 @@ def _batch_row(batch: ImportBatch, names: Mapping[int, str]) -> BatchRow:
         institution_name=batch.institution.name,
         files=tuple(item["name"] for item in batch.files),
         staged_on=batch.staged_on,
-        staged_by=names.get(batch.staged_by_id or 0, "系统"),
+        staged_by=names.get(batch.staged_by_id or 0) or _os_user(batch) or "系统",
         committed_on=batch.committed_on,
         committed_by=names.get(batch.committed_by_id or 0, ""),
         finished_at=batch.finished_at,

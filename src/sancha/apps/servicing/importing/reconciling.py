@@ -23,6 +23,8 @@ COMPONENT_NAMES: Mapping[str, str] = {
     "days_past_due": "逾期天数",
     "loan_class": "五级分类",
 }
+COUNTED = frozenset({"days_past_due", "loan_class"})
+"""不是金额的成分：天数、分类。"""
 ADJUSTABLE: Mapping[str, str] = {
     "principal": "principal",
     "interest_due": "interest",

@@ -63,8 +63,17 @@ def external_ref(layout: Layout, ref: str) -> str:
     return f"{layout.code}:{ref}"[:80]
 
 
-def write_loans(drafts: Sequence[Draft], *, layout: Layout, actor: Actor, business_date: date) -> list[Loan]:
+def write_loans(
+    drafts: Sequence[Draft],
+    *,
+    layout: Layout,
+    actor: Actor,
+    business_date: date,
+    people: tuple[int | None, int | None] = (None, None),
+) -> list[Loan]:
     """把一批写入账，返回借据行（次序同 ``drafts``）。须在调用者的事务里；语句数与笔数无关。
+
+    ``people`` 是登记人（送件的）与授权人（同意转入的），与逐笔登记的借据同一个意思。
 
     :raises Conflict: 试建之后营业日变了（须重新预检）。
     """
@@ -81,7 +90,7 @@ def write_loans(drafts: Sequence[Draft], *, layout: Layout, actor: Actor, busine
             )
     numbers = _numbers(drafts, layout)
     loans = Loan.objects.bulk_create(
-        [_loan(draft, number, layout, actor, business_date) for draft, number in zip(drafts, numbers, strict=True)],
+        [_loan(draft, number, layout, people, business_date) for draft, number in zip(drafts, numbers, strict=True)],
         batch_size=500,
     )
     accounts = resolve_accounts(business_date)
@@ -148,7 +157,7 @@ def _pass_over(numbers: Iterable[str], codes: set[str]) -> None:
             next_numbers(name, reached - following)
 
 
-def _loan(draft: Draft, number: str, layout: Layout, actor: Actor, on: date) -> Loan:
+def _loan(draft: Draft, number: str, layout: Layout, people: tuple[int | None, int | None], on: date) -> Loan:
     plan, values = draft.blueprint, draft.dossier.loan.values
     settled = is_settled(plan.terms, plan.state)
     matures = (
@@ -176,7 +185,8 @@ def _loan(draft: Draft, number: str, layout: Layout, actor: Actor, on: date) -> 
         guarantor=str(values.get("guarantor", ""))[:200],
         external_ref=external_ref(layout, draft.dossier.ref),
         booked_on=on,
-        booked_by_id=actor.person_id,
+        booked_by_id=people[0],
+        authorized_by_id=people[1],
         settled_on=_settled_on(plan) if settled else None,
     )
 

@@ -1,9 +1,14 @@
 """借据的写操作：登记与复核放款、还款、变更、核销、期初转入。每个动词一个函数，各在自己的文件里。"""
 
+from sancha.apps.servicing.operations.adjusting import (
+    adjust_loan,
+    correct_adjustment,
+    propose_adjustment,
+    withdraw_adjustment,
+)
 from sancha.apps.servicing.operations.booking import authorize_booking, book_loan
 from sancha.apps.servicing.operations.changes import (
     accelerate_loan,
-    adjust_loan,
     change_plan,
     change_rate,
     charge_fee,
@@ -35,11 +40,13 @@ __all__ = [
     "change_rate",
     "charge_fee",
     "classify_loan",
+    "correct_adjustment",
     "extend_loan",
     "mark_misuse",
     "post_recovery",
     "post_repayment",
     "prepay_loan",
+    "propose_adjustment",
     "record_export",
     "refund_overpayment",
     "release_loan",
@@ -49,5 +56,6 @@ __all__ = [
     "settle_loan",
     "transfer_loan",
     "waive",
+    "withdraw_adjustment",
     "write_off_loan",
 ]

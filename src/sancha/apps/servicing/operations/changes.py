@@ -1,4 +1,4 @@
-"""合同变更：展期、重订计划、利率、收费、减免、加速到期、调整、划转、分类、非应计、挪用罚息、承担份额。
+"""合同变更：展期、重订计划、利率、收费、减免、加速到期、划转、分类、非应计、挪用罚息、承担份额。
 
 都是「记一条事实」，区别只在各自要检查什么；理由必填，进事实与审计。
 """
@@ -18,10 +18,8 @@ from sancha.kit.actor import Actor
 from sancha.kit.errors import Conflict, DomainError
 from sancha.kit.operation import operation
 
-ADJUSTED = frozenset({"principal", "interest", "penalty", "compound", "fee", "overpayment"})
 
-
-def _change(
+def record_change(
     *,
     actor: Actor,
     loan_id: int,
@@ -47,7 +45,7 @@ def _change(
     if opened is None:
         opened = open_loan(loan_id=loan_id, actor=actor, on=on)
         if not on_closed:
-            _live(opened, summary)
+            require_live(opened, summary)
     fact = record_fact(
         opened,
         kind=kind,
@@ -68,7 +66,8 @@ def _change(
     }
 
 
-def _live(opened: OpenLoan, summary: str) -> None:
+def require_live(opened: OpenLoan, summary: str) -> None:
+    """借据须存续：已核销、已结清、已作废的不能办 ``summary`` 这件事。"""
     if opened.state.written_off:
         raise Conflict(
             "LOAN_WRITTEN_OFF",
@@ -104,7 +103,7 @@ def extend_loan(
     :raises Conflict: 已全部到期（应重订计划）、已核销。
     """
     opened = open_loan(loan_id=loan_id, actor=actor, on=on)
-    _live(opened, "展期")
+    require_live(opened, "展期")
     state, terms = opened.state, opened.terms
     if state.cur >= len(state.ends) or not state.not_due:
         raise Conflict(
@@ -136,7 +135,7 @@ def extend_loan(
     data: dict[str, Any] = {"maturity": matures_on.isoformat()}
     if rate_ppm is not None:
         data["rate_ppm"] = rate_ppm
-    return _change(
+    return record_change(
         actor=actor,
         loan_id=loan_id,
         on=on,
@@ -176,7 +175,7 @@ def change_plan(
 ) -> dict[str, Any]:
     """重订计划（重组、困难分期）：此后各期以给定日期（与可选的每期本金）为准；可把逾期本息移回计划。"""
     opened = open_loan(loan_id=loan_id, actor=actor, on=on)
-    _live(opened, "重订计划")
+    require_live(opened, "重订计划")
     if not due_dates or due_dates != sorted(set(due_dates)) or due_dates[0] <= opened.stands_on:
         raise DomainError(
             "PLAN_DATES_INVALID",
@@ -203,7 +202,7 @@ def change_plan(
         data["rate_ppm"] = rate_ppm
     if method is not None:
         data["method"] = method
-    return _change(
+    return record_change(
         actor=actor,
         loan_id=loan_id,
         on=on,
@@ -237,7 +236,7 @@ def change_rate(
             value=rate_ppm,
             fix="年利率须在 0 到 1000% 之间。",
         )
-    return _change(
+    return record_change(
         actor=actor,
         loan_id=loan_id,
         on=on,
@@ -259,7 +258,7 @@ def charge_fee(
         raise DomainError(
             "AMOUNT_NOT_POSITIVE", "费用须大于 0。", field="amount", value=format_yuan(amount_fen), fix="请填写正数。"
         )
-    return _change(
+    return record_change(
         actor=actor,
         loan_id=loan_id,
         on=on,
@@ -306,8 +305,8 @@ def waive(
             fix="请填写正数。",
         )
     opened = open_loan(loan_id=loan_id, actor=actor, on=on)
-    _live(opened, "减免")
-    result = _change(
+    require_live(opened, "减免")
+    result = record_change(
         actor=actor,
         loan_id=loan_id,
         on=on,
@@ -335,12 +334,12 @@ def waive(
 def accelerate_loan(*, actor: Actor, key: str, loan_id: int, reason: str, on: date | None = None) -> dict[str, Any]:
     """宣布提前到期：应计利息与全部本金当日到期（依约定的加速条款，须有证据与通知，民法典 673）。"""
     opened = open_loan(loan_id=loan_id, actor=actor, on=on)
-    _live(opened, "加速到期")
+    require_live(opened, "加速到期")
     if opened.state.cur >= len(opened.state.ends):
         raise Conflict(
             "ALREADY_DUE", f"借据 {opened.loan.number} 已全部到期。", field="loan_id", value=opened.loan.number
         )
-    return _change(
+    return record_change(
         actor=actor,
         loan_id=loan_id,
         on=on,
@@ -350,70 +349,6 @@ def accelerate_loan(*, actor: Actor, key: str, loan_id: int, reason: str, on: da
         operation_name="accelerate_loan",
         opened=opened,
     )
-
-
-@operation("servicing.adjust_loan", permission="servicing.authorize")
-def adjust_loan(
-    *,
-    actor: Actor,
-    key: str,
-    loan_id: int,
-    component: str,
-    direction: str,
-    amount_fen: int,
-    reason: str,
-    entered_by: int,
-    on: date | None = None,
-) -> dict[str, Any]:
-    """调整：按成分增减一笔，对方科目「调整」；录入人与授权人须为两人。"""
-    if entered_by == actor.person_id:
-        raise DomainError(
-            "SAME_PERSON",
-            "调整的录入人与授权人不能是同一人。",
-            field="entered_by",
-            value=entered_by,
-            clause="ORG-3",
-            fix="请由另一人授权。",
-        )
-    if direction not in {"INCREASE", "DECREASE"} or amount_fen <= 0:
-        raise DomainError(
-            "ADJUSTMENT_INVALID",
-            "调整须写明增减方向与正数金额。",
-            field="direction",
-            value=direction,
-            fix="INCREASE 或 DECREASE，金额为正。",
-        )
-    if component not in ADJUSTED:
-        raise DomainError(
-            "COMPONENT_UNKNOWN",
-            f"没有「{component}」这个成分。",
-            field="component",
-            value=component,
-            fix="可调整：本金、利息、罚息、复利、费用、溢缴款。",
-        )
-    opened = open_loan(loan_id=loan_id, actor=actor, on=on)
-    _live(opened, "调整")
-    result = _change(
-        actor=actor,
-        loan_id=loan_id,
-        on=on,
-        kind=FactKind.ADJUSTMENT,
-        reason=reason,
-        summary="调整",
-        operation_name="adjust_loan",
-        amount_fen=amount_fen,
-        data={"component": component, "direction": direction, "entered_by": entered_by},
-        opened=opened,
-    )
-    if opened.state.unapplied.get(result["seq"]):
-        raise DomainError(
-            "ADJUSTMENT_TOO_MUCH",
-            "调减金额超过该成分的余额。",
-            field="amount",
-            value=format_yuan(amount_fen),
-            fix="请核对余额。",
-        )
-    return result
 
 
 @operation("servicing.transfer_loan", permission="servicing.change")
@@ -431,7 +366,7 @@ def transfer_loan(
             value=target.name,
             fix="请选择要划入的机构。",
         )
-    return _change(
+    return record_change(
         actor=actor,
         loan_id=loan_id,
         on=on,
@@ -458,7 +393,7 @@ def classify_loan(
             value=loan_class,
             fix="1 正常、2 关注、3 次级、4 可疑、5 损失。",
         )
-    return _change(
+    return record_change(
         actor=actor,
         loan_id=loan_id,
         on=on,
@@ -476,7 +411,7 @@ def set_accrual_status(
     *, actor: Actor, key: str, loan_id: int, accrual: bool, reason: str, on: date | None = None
 ) -> dict[str, Any]:
     """认定非应计（停产等），或撤销认定；逾期超过门槛的仍为非应计。"""
-    return _change(
+    return record_change(
         actor=actor,
         loan_id=loan_id,
         on=on,
@@ -500,7 +435,7 @@ def mark_misuse(
     value_on: date | None = None,
 ) -> dict[str, Any]:
     """挪用罚息：自起息日起加重计息，与逾期并存时取重者（银发〔2003〕251 号）。"""
-    return _change(
+    return record_change(
         actor=actor,
         loan_id=loan_id,
         on=on,
@@ -534,7 +469,7 @@ def set_payer_shares(
             value=shares,
             fix="各份额不为负，合计不超过 100%。",
         )
-    return _change(
+    return record_change(
         actor=actor,
         loan_id=loan_id,
         on=on,

@@ -9,13 +9,23 @@ from sancha.apps.work.operations.closing import (
     replace_task,
     submit_task,
 )
-from sancha.apps.work.operations.evidence import attach_evidence, evidence_path
+from sancha.apps.work.operations.evidence import attach_evidence, evidence_path, keep_evidence
 from sancha.apps.work.operations.filling import ensure_form, publish_form, save_form, sign_form
 from sancha.apps.work.operations.raising import TaskSpec, raise_task, raise_tasks
+from sancha.apps.work.operations.second_person import (
+    APPROVED,
+    RETURNED,
+    ask_second_person,
+    second_check,
+    subject_to_check,
+)
 from sancha.apps.work.operations.separation import check_separation, record_involvement, record_involvements
 
 __all__ = [
+    "APPROVED",
+    "RETURNED",
     "TaskSpec",
+    "ask_second_person",
     "assign_task",
     "attach_evidence",
     "cancel_other_occurrences",
@@ -26,6 +36,7 @@ __all__ = [
     "comment_task",
     "ensure_form",
     "evidence_path",
+    "keep_evidence",
     "publish_form",
     "raise_task",
     "raise_tasks",
@@ -35,6 +46,8 @@ __all__ = [
     "release_task",
     "replace_task",
     "save_form",
+    "second_check",
     "sign_form",
+    "subject_to_check",
     "submit_task",
 ]

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db.models import F
 
+from sancha.apps.work.events import tasks_closed
 from sancha.apps.work.kinds import TaskKind, closer_of, kind_of
 from sancha.apps.work.models import Decision, Task, TaskEvent
 from sancha.apps.work.operations.desk import event_row, log_event, open_task, require_owner, scoped_task
@@ -145,6 +146,7 @@ def cancel_tasks(
         task.state, task.closed_on, task.closed_by_id = Task.State.CANCELLED, on, actor.person_id
     Task.objects.bulk_update(rows, ["row_version", "state", "closed_on", "closed_by"], batch_size=500)
     TaskEvent.objects.bulk_create(event_row(actor, task, "cancelled", {"reason": reason}) for task in rows)
+    tasks_closed(rows)
     return len(rows)
 
 
@@ -161,9 +163,9 @@ def cancel_other_occurrences(
         rows.update(
             state=Task.State.CANCELLED, closed_on=on, closed_by_id=actor.person_id, row_version=F("row_version") + 1
         )
-        TaskEvent.objects.bulk_create(
-            event_row(actor, task, "cancelled", {"reason": reason}) for task in Task.objects.filter(pk__in=batch)
-        )
+        gone = list(Task.objects.filter(pk__in=batch))
+        TaskEvent.objects.bulk_create(event_row(actor, task, "cancelled", {"reason": reason}) for task in gone)
+        tasks_closed(gone)
     return len(stale)
 
 
@@ -181,6 +183,7 @@ def _close_row(task: Task, state: Task.State, outcome: str, on: date, actor: Act
     task.state, task.outcome, task.closed_on, task.closed_by_id = state, outcome, on, actor.person_id
     task.row_version += 1
     task.save(update_fields=["state", "outcome", "closed_on", "closed_by", "replaced_by", "row_version"])
+    tasks_closed([task])
 
 
 def _check_outcome(kind: TaskKind, code: str, opinion: str) -> None:

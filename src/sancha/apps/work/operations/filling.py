@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from sancha.apps.work.forms import FormSchema, check, findings
-from sancha.apps.work.models import Finding, FormVersion, Signature, Submission, Task
+from sancha.apps.work.models import Evidence, Finding, FormVersion, Signature, Submission, Task
 from sancha.apps.work.operations.desk import open_task, require_owner
 from sancha.kit.actor import Actor
 from sancha.kit.clock import now
@@ -76,10 +76,30 @@ def save_form(
 
 
 @operation("work.sign_form", permission="work.act")
-def sign_form(*, actor: Actor, key: str, on: date, task_id: int, role: str, signer: str, method: str) -> dict[str, Any]:
-    """在最近一次填报上签名：签的是那份内容的摘要，内容再改签名便对不上。"""
+def sign_form(
+    *,
+    actor: Actor,
+    key: str,
+    on: date,
+    task_id: int,
+    role: str,
+    signer: str,
+    method: str,
+    evidence_id: int | None = None,
+) -> dict[str, Any]:
+    """在最近一次填报上签名：签的是那份内容的摘要，内容再改签名便对不上。``evidence_id`` 是笔迹或照片。
+
+    :raises Conflict: 还没有填报。
+    :raises DomainError: 没有这个签字位置、没写姓名，或证据不是这条任务的。
+    """
     task = open_task(actor, task_id)
     require_owner(actor, task)
+    _check_signer(task, role, signer)
+    if evidence_id is not None and not Evidence.objects.filter(pk=evidence_id, task=task).exists():
+        raise DomainError(
+            "EVIDENCE_NOT_FOUND", "笔迹或照片不在这条任务的证据里。", field="evidence_id", value=evidence_id,
+            fix="请先上传到这条任务。",
+        )  # fmt: skip
     last = _last_submission(task)
     if last is None:
         raise Conflict(
@@ -88,8 +108,8 @@ def sign_form(*, actor: Actor, key: str, on: date, task_id: int, role: str, sign
     row, _ = Signature.objects.get_or_create(
         submission=last,
         role=role,
-        signer=signer,
-        defaults={"method": method, "data_sha": _data_sha(last.data), "at": now()},
+        signer=signer.strip(),
+        defaults={"method": method, "data_sha": _data_sha(last.data), "evidence_id": evidence_id, "at": now()},
     )
     return {"subject": f"task:{task.pk}", "task_id": task.pk, "signature_id": row.pk, "data_sha": row.data_sha}
 
@@ -102,6 +122,7 @@ def take_form(actor: Actor, task: Task, data: dict[str, Any] | None, on: date) -
     clean = check(schema, data if data is not None else (last.data if last else {}), complete=True)
     if last is None or last.data != clean:
         last = _add_submission(actor, task, clean, uuid.uuid4(), last.revision if last else 0)
+    _require_signatures(schema, last)
     Finding.objects.bulk_create(
         Finding(
             submission=last,
@@ -115,6 +136,38 @@ def take_form(actor: Actor, task: Task, data: dict[str, Any] | None, on: date) -
         )
         for value in findings(schema, clean)
     )
+
+
+def _check_signer(task: Task, role: str, signer: str) -> None:
+    """签字的位置由表单定；没有定的，谁都可以签。"""
+    if not signer.strip() or not role.strip():
+        raise DomainError("SIGNER_MISSING", "须写明谁以什么身份签字。", field="signer", fix="请填签字人的姓名与身份。")
+    schema = FormSchema.model_validate(task.form_version.schema) if task.form_version else None
+    slots = {slot.role: slot.label for slot in schema.signatures} if schema else {}
+    if slots and role not in slots:
+        raise DomainError(
+            "SIGNATURE_ROLE_UNKNOWN",
+            f"这张表没有「{role}」的签字位置。",
+            field="role",
+            value=role,
+            fix="可选：" + "、".join(f"{label}（{code}）" for code, label in slots.items()) + "。",
+        )
+
+
+def _require_signatures(schema: FormSchema, last: Submission) -> None:
+    """必签的位置都要签在最后一次填写的内容上。"""
+    needed = {slot.role: slot.label for slot in schema.signatures if slot.required}
+    if not needed:
+        return
+    signed = set(Signature.objects.filter(submission=last, role__in=needed).values_list("role", flat=True))
+    missing = [label for role, label in needed.items() if role not in signed]
+    if missing:
+        raise Conflict(
+            "SIGNATURE_MISSING",
+            f"《{schema.title}》还缺{'、'.join(missing)}的签字。",
+            field="signer",
+            fix="请先暂存，请其在最后一版上签字，再办结；签后又改了内容的要重新签。",
+        )
 
 
 def _uuid(text: str) -> uuid.UUID:

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import connection
 
 from sancha.apps.access import queries as access
+from sancha.apps.work.events import tasks_raised
 from sancha.apps.work.kinds import TaskKind, kind_of
 from sancha.apps.work.models import FormVersion, Task
 from sancha.kit.database.lengths import require_fits
@@ -88,16 +89,19 @@ def raise_tasks(*, rows: Sequence[TaskSpec]) -> int:
         return 0
     posts = _posts_for(rows)
     forms = _forms_for(rows)
-    source = rowset("spec", _TASK_COLUMNS, (_task_values(spec, posts, forms) for spec in rows))
+    values = {spec.occurrence_key: _task_values(spec, posts, forms) for spec in rows}
+    source = rowset("spec", _TASK_COLUMNS, values.values())
     names = ", ".join(_TASK_COLUMNS)
     sql = f"""
         INSERT INTO work_task ({names}, state, outcome, row_version)
         SELECT {names}, 'open', '', 1 FROM {source.sql} WHERE true
-        ON CONFLICT (occurrence_key) DO NOTHING
+        ON CONFLICT (occurrence_key) DO NOTHING RETURNING id, occurrence_key
     """
     with connection.cursor() as cursor:
         cursor.execute(sql, source.params)
-        return int(cursor.rowcount)
+        raised = cursor.fetchall()
+    tasks_raised(Task(pk=pk, **dict(zip(_TASK_COLUMNS, values[key], strict=True))) for pk, key in raised)
+    return len(raised)
 
 
 def raise_task(*, spec: TaskSpec) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from django.http import HttpRequest
@@ -158,6 +158,22 @@ def payment_orders(
     return _listing(found, paging)
 
 
+OrderReply = record(
+    "OrderDetail",
+    {
+        "info": queries.OrderInfo, "institution_name": str, "own_account_name": str, "own_account_number": str,
+        "created_by_name": str, "authorized_by_name": str, "recorded_at": datetime,
+    },
+    "付款单全貌。",
+)  # fmt: skip
+
+
+@ask(router, "/cashdesk/payment-orders/{order_id}", "cashdesk.view", "一张付款单", reply=OrderReply)
+def payment_order(request: HttpRequest, *, order_id: Id) -> Any:
+    """付款单：收款人（账号遮蔽）、从哪个账户付、谁录入、谁授权、复核意见、凭证。"""
+    return queries.order_detail(caller_of(request).actor, order_id)
+
+
 act(
     router,
     "/cashdesk/payment-orders",
@@ -175,7 +191,22 @@ act(
         "payee_bank": "农商行",
     },
 )
-act(router, "/cashdesk/payment-orders/{order_id}/authorize", operations.authorize_payment_order, "授权付款单")
+act(
+    router,
+    "/cashdesk/payment-orders/{order_id}/authorize",
+    operations.authorize_payment_order,
+    "授权付款单",
+    example={"opinion": "同意"},
+)
+act(
+    router, "/cashdesk/payment-orders/{order_id}/reject", operations.reject_payment_order, "退回付款单",
+    example={"opinion": "户名与账号不符"},
+)  # fmt: skip
+act(
+    router, "/cashdesk/payment-orders/{order_id}/correct", operations.correct_payment_order, "改正付款单",
+    example={"payee_name": "王秀兰", "payee_account": "6217000200020002", "payee_bank": "农商行", "memo": "更正户名"},
+    text="录入人改正待授权的或被退回的付款单，重新送复核。金额、用途不能改：撤销后重开。",
+)  # fmt: skip
 act(router, "/cashdesk/payment-orders/{order_id}/send", operations.send_payment_order, "发送付款单")
 act(
     router,

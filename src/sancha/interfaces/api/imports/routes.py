@@ -1,23 +1,35 @@
-"""转入的端点：送件预检 → 看毛病 → 转入 → 对账；批量还款文件。"""
+"""转入的端点：送件预检 → 看毛病 → 另一人同意 → 后台转入 → 对账；批量还款文件。
+
+转入、撤回、逐笔入账都在后台做：回 202，进度看 ``GET /imports/{batch_id}/progress``。
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import File, Form, Query, Router
+from ninja import Body, File, Form, Query, Router
 from ninja.files import UploadedFile
 from pydantic import BaseModel, ConfigDict, Field
 
 from sancha.apps.servicing.importing import queries
 from sancha.apps.servicing.importing.reading import SourceFile
 from sancha.apps.servicing.operations import importing as operations
+from sancha.apps.work.operations import submit_task
+from sancha.dayclose import background
+from sancha.dayclose.exclusive import IMPORT
 from sancha.interfaces.api.endpoints import Paging, Spec, act, ask, caller_of, own_act, page_reply
 from sancha.interfaces.api.shapes import AsIs, Day, Done, Id, Word, page_of, record, reply_of
 from sancha.kit.errors import DomainError
 
 router = Router(tags=["转入"])
-PERMISSION = queries.PERMISSION
+PERMISSION, IMPORT_PERMISSION, AUTHORIZE, REPAY = (
+    queries.PERMISSION,
+    "servicing.import",
+    "servicing.authorize",
+    "servicing.repay",
+)
+STAGED = "STAGED"
 LONGEST_NAME = 200
 LONGEST_TITLE = 60
 
@@ -33,6 +45,19 @@ DifferenceRow = record(
     "ImportDifferenceRow",
     {"row_id": int, "row": int, "ref": str, "loan_id": int | None, "number": str, "differences": list[dict[str, Any]]},
     "对账有差异的一笔：各成分文件所说、账上所有（整数分）、差异与处理。",
+)
+ProgressReply = record(
+    "ImportProgress",
+    {
+        "batch_id": int, "status": str, "status_name": str, "running": bool, "stage": str, "done": int, "total": int,
+        "interrupted": bool, "problem": dict[str, Any] | None,
+    },
+    "后台做到哪里。``running`` 为假而 ``interrupted`` 为真的，是断了：再调一次 commit（或 post）从断处接上。",
+)  # fmt: skip
+Accepted = record(
+    "ImportAccepted",
+    {"subject": str, "batch_id": int, "status": str, "progress": str},
+    "已收下，后台在做；进度看 ``progress`` 那个地址。",
 )
 
 
@@ -56,8 +81,32 @@ class RepaymentsForm(BaseModel):
     model_config = ConfigDict(extra="forbid")
     institution_id: Id = Field(description="哪家机构的还款。")
     layout: Word = Field("sancha_repayments", description="版式代码。")
+
+
+class CommitBody(BaseModel):
+    """同意转入时的认可；接着做的不必给。"""
+
+    model_config = ConfigDict(extra="forbid")
+    accept_doubts: bool = Field(False, description="看过报告，认可存疑与不转入的。")
+    only_good: bool = Field(False, description="有错误的留下，只转入没有错误的。")
+    opinion: Word = Field("", description="复核意见。")
+
+
+class PostBody(BaseModel):
+    """还款文件开始入账的选择。"""
+
+    model_config = ConfigDict(extra="forbid")
     stop_on_error: bool = Field(False, description="有一行不成立就一行也不入。")
-    allow_overpayment: bool = Field(False, description="允许溢缴。")
+    allow_overpayment: bool = Field(False, description="允许溢缴：多出应还的记溢缴款。")
+
+
+def _accepted(batch_id: int, status: str) -> dict[str, Any]:
+    return {
+        "subject": f"import:{batch_id}",
+        "batch_id": batch_id,
+        "status": status,
+        "progress": f"/api/v1/imports/{batch_id}/progress",
+    }
 
 
 def _source(file: UploadedFile) -> SourceFile:
@@ -103,10 +152,17 @@ act(
 )  # fmt: skip
 
 
-@own_act(router, "/imports", PERMISSION, "送件预检", reply=Done, status=201)
+@own_act(router, "/imports/layouts/{code}", IMPORT_PERMISSION, "删去自存版式", reply=Done, method="DELETE")
+def delete_layout(request: HttpRequest, *, key: str, code: Word) -> Any:
+    """删去一个自存版式（连同旧版）；用它送过的批次各存着当时的全文。随系统带的删不了。"""
+    caller = caller_of(request)
+    return operations.delete_import_layout(actor=caller.actor, key=key, on=caller.business_date, code=code)
+
+
+@own_act(router, "/imports", IMPORT_PERMISSION, "送件预检", reply=Done, status=201)
 def stage(request: HttpRequest, *, key: str, where: Form[StageForm], files: File[list[UploadedFile]]) -> Any:
     """送件预检（multipart，栏目 ``files`` 可有几个文件）：读文件、认列、逐行核对、试建每一笔，报告每一处毛病；账上什么也没有动。
-    同样的文件已转入过的，返回那一批（``existing``）。"""
+    有可转入的，开出复核任务（``task_id``），由送件人以外的人同意。同样的文件已转入过的，返回那一批（``existing``）。"""
     caller = caller_of(request)
     return operations.stage_import(
         actor=caller.actor,
@@ -154,23 +210,76 @@ def differences(request: HttpRequest, *, batch_id: Id, paging: Query[Paging]) ->
     return page_reply(found, paging)
 
 
-act(
-    router, "/imports/{batch_id}/commit", operations.commit_import, "转入", without=["progress", "chunk"],
-    example={"accept_doubts": True, "only_good": False},
-)  # fmt: skip
+@ask(router, "/imports/{batch_id}/progress", PERMISSION, "批次的进度", reply=ProgressReply)
+def progress(request: HttpRequest, *, batch_id: Id) -> Any:
+    """后台做到哪里：转入、对账、撤回、逐笔入账。"""
+    found = queries.batch_detail(actor=caller_of(request).actor, batch_id=batch_id)
+    done, total = found.progress
+    note, running = background.note(IMPORT, batch_id), background.is_running(IMPORT, batch_id)
+    return {
+        "batch_id": batch_id,
+        "status": found.row.status,
+        "status_name": found.row.status_name,
+        "running": running,
+        "stage": note.get("stage", "") if running else "",
+        "done": note.get("done", done) if running else done,
+        "total": note.get("total", total) if running else total,
+        "interrupted": found.row.status in {"COMMITTING", "WITHDRAWING"} and not running,
+        "problem": None if running else note.get("problem"),
+    }
+
+
+@own_act(router, "/imports/{batch_id}/commit", AUTHORIZE, "同意转入", reply=Accepted, status=202)
+def commit(request: HttpRequest, *, key: str, batch_id: Id, body: Body[CommitBody]) -> Any:
+    """同意转入（即办结「存量转入复核」任务，送件人自己办不了），后台分批入账；断了的、没入成的再调一次接着做。"""
+    caller = caller_of(request)
+    who = {"actor": caller.actor, "key": key, "on": caller.business_date}
+    detail = queries.batch_detail(actor=caller.actor, batch_id=batch_id)
+    if detail.row.status == STAGED and detail.task_id is not None:
+        done = submit_task(
+            **who,
+            task_id=detail.task_id,
+            outcome="APPROVED",
+            opinion=body.opinion,
+            data={"accept_doubts": body.accept_doubts, "only_good": body.only_good},
+        )
+    else:
+        done = operations.resume_import(**who, batch_id=batch_id)
+    return _accepted(batch_id, done["status"])
+
+
 act(router, "/imports/{batch_id}/recheck", operations.recheck_import, "重新预检")
 act(router, "/imports/{batch_id}/cancel", operations.cancel_import, "放弃批次", example={"reason": "送错文件"})
 act(router, "/imports/{batch_id}/reconcile", operations.reconcile_import, "重新对账")
 act(
-    router, "/imports/{batch_id}/withdraw", operations.withdraw_import, "撤回批次", without=["progress"],
+    router, "/imports/{batch_id}/withdraw", operations.request_import_withdrawal, "申请撤回批次",
     example={"reason": "版式选错，整批重来"},
+)  # fmt: skip
+act(
+    router, "/imports/rows/{row_id}/adjustments", operations.propose_import_adjustment, "录入差异调整", status=201,
+    example={"component": "principal", "reason": "原系统 10 月有一笔 100 元未列入还款文件"},
+)  # fmt: skip
+act(
+    router, "/imports/{batch_id}/layout", operations.save_batch_layout, "另存批次的版式", status=201,
+    example={"code": "county_ledger", "name": "县行旧台账"},
 )  # fmt: skip
 
 
-@own_act(router, "/imports/repayments", "servicing.repay", "批量还款文件", reply=Done, status=201)
+@own_act(router, "/imports/repayments", REPAY, "还款文件送件预检", reply=Done, status=201)
 def repayments(request: HttpRequest, *, key: str, where: Form[RepaymentsForm], file: File[UploadedFile]) -> Any:
-    """批量还款（multipart，栏目 ``file``）：文件一行一笔，逐笔入账，每行有结果；同一文件再送，已入账的不再入。"""
+    """还款文件送件预检（multipart，栏目 ``file``）：文件一行一笔，逐行核对，账上什么也没有动；毛病看
+    ``GET /imports/{batch_id}/problems``。同一文件再送，入过账的返回那一批（``existing``）。"""
     caller = caller_of(request)
-    return operations.post_repayments_file(
+    return operations.stage_repayments(
         actor=caller.actor, key=key, on=caller.business_date, file=_source(file), **where.model_dump()
     )
+
+
+@own_act(router, "/imports/{batch_id}/post", REPAY, "还款文件入账", reply=Accepted, status=202)
+def post(request: HttpRequest, *, key: str, batch_id: Id, body: Body[PostBody]) -> Any:
+    """看过预检，后台逐笔入账，每行有结果；一行不成不碍别的行。断了的、没入成的再调一次，已入账的不再入。"""
+    caller = caller_of(request)
+    done = operations.begin_repayments(
+        actor=caller.actor, key=key, on=caller.business_date, batch_id=batch_id, **body.model_dump()
+    )
+    return _accepted(batch_id, done["status"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import date
 from typing import Annotated, Any
 
@@ -110,11 +111,22 @@ def drafts(request: HttpRequest, *, state: Word = "", paging: Query[Paging]) -> 
     found = queries.manual_drafts(caller_of(request).actor, state=state, page=paging.page, size=paging.size)
     shown = page_reply(found, paging)
     for item, row in zip(shown["items"], found.rows, strict=False):
-        item["lines"] = [
-            {"account_code": code, "account_name": name, "amount_fen": fen, "summary": summary}
-            for code, name, fen, summary in row.lines
-        ]
+        item["lines"] = _lines(row)
     return shown
+
+
+def _lines(row: queries.DraftRow) -> list[dict[str, Any]]:
+    return [
+        {"account_code": code, "account_name": name, "amount_fen": fen, "summary": summary}
+        for code, name, fen, summary in row.lines
+    ]
+
+
+@ask(router, "/ledger/drafts/{draft_id}", "ledger.view", "一张手工凭证草稿", reply=DraftReply)
+def draft(request: HttpRequest, *, draft_id: Id) -> Any:
+    """一张草稿：分录、谁录入、谁复核、意见、记成了哪张凭证。"""
+    row = queries.draft_detail(caller_of(request).actor, draft_id)
+    return {item.name: getattr(row, item.name) for item in fields(row)} | {"lines": _lines(row)}
 
 
 LineBody = body_of("ManualLineBody", {"account": Spec(str), "amount_fen": Spec(int), "summary": Spec(str, "")})
@@ -124,7 +136,7 @@ act(
         "institution_id": 4, "booked_on": "2026-03-02", "summary": "银行手续费，附件一张",
         "lines": [{"account": "6421", "amount": "15.00"}, {"account": "1002", "amount": "-15.00"}],
     },
-    text="录入手工凭证草稿，由另一人授权后记账。每行是末级科目代号与金额（借正贷负），借贷须相等。",
+    text="录入手工凭证草稿并开出复核任务，由另一人授权后记账。每行是末级科目代号与金额（借正贷负），借贷须相等。",
 )  # fmt: skip
 act(
     router,
@@ -140,6 +152,19 @@ act(
     "退回手工凭证",
     example={"opinion": "缺附件"},
 )
+act(
+    router, "/ledger/drafts/{draft_id}/correct", operations.correct_manual_voucher, "改正手工凭证草稿",
+    fields={"lines": Spec(list[LineBody])},  # type: ignore[valid-type]
+    example={
+        "booked_on": "2026-03-02", "summary": "银行手续费，附件一张",
+        "lines": [{"account": "6421", "amount": "16.00"}, {"account": "1002", "amount": "-16.00"}],
+    },
+    text="录入人改正待复核的或被退回的草稿，重新送复核：原来的复核任务撤销，另开一条。",
+)  # fmt: skip
+act(
+    router, "/ledger/drafts/{draft_id}/withdraw", operations.withdraw_manual_voucher, "撤回手工凭证草稿",
+    example={"reason": "重复录入"},
+)  # fmt: skip
 act(
     router, "/ledger/vouchers/{voucher_id}/reverse", operations.reverse_manual_voucher, "冲回手工凭证", status=201,
     example={"reason": "科目记错"},

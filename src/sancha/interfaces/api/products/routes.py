@@ -1,4 +1,4 @@
-"""产品的端点（只读：发布版本须两人当面复核，在页面上办）。"""
+"""产品的端点：查询，与起草版本、停办、利率；发布由另一人办结复核任务（``/tasks``）。"""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from django.http import HttpRequest
 from ninja import Router
 
 from sancha.apps.access.queries import require_institution
-from sancha.apps.products import queries
-from sancha.interfaces.api.endpoints import ask, caller_of
-from sancha.interfaces.api.shapes import Day, Id, Word, record
+from sancha.apps.products import operations, queries
+from sancha.interfaces.api.endpoints import Spec, act, ask, caller_of
+from sancha.interfaces.api.shapes import Day, Id, Word, done, record
 from sancha.rulebook.vocabulary import CustomerKind
 
 router = Router(tags=["产品"])
@@ -56,3 +56,52 @@ def price(
     return queries.price_on(
         product_id=product_id, institution_path=place.path, customer_kind=customer_kind, on=on or caller.business_date
     )
+
+
+DraftReply = record(
+    "ProductDraft",
+    {
+        "id": int, "product_id": int, "product_name": str, "kind": str, "kind_name": str, "content": dict[str, Any],
+        "valid_from": Day, "base_seq": int, "reason": str, "state": str, "state_name": str, "drafted_by_id": int, "booked_on": Day,
+    },
+    "产品修订稿：待复核、已发布或已退回。",
+)  # fmt: skip
+DraftDone = done("ProductDraftDone", draft_id=int, task_id=int)
+
+
+@ask(router, "/products/{product_id}/drafts", "products.view", "待复核的修订稿", reply=DraftReply, many=True)
+def drafts(request: HttpRequest, *, product_id: Id) -> Any:
+    """产品待复核的修订稿，新的在前；复核办任务。"""
+    return queries.open_drafts(product_id=product_id)
+
+
+act(
+    router,
+    "/products/{product_id}/versions",
+    operations.propose_version,
+    "起草产品版本",
+    fields={"terms": Spec(dict[str, Any])},
+    reply=DraftDone,
+    status=201,
+    example={
+        "valid_from": "2026-04-01", "terms": {"grace_days": 3}, "clauses": ["PSBC-2014-TERMS"], "reason": "增设宽限期",
+    },
+)  # fmt: skip
+act(
+    router,
+    "/products/{product_id}/withdrawal",
+    operations.propose_withdrawal,
+    "起草停办",
+    reply=DraftDone,
+    status=201,
+    example={"valid_from": "2026-07-01", "reason": "试点结束"},
+)
+act(
+    router,
+    "/products/{product_id}/rates",
+    operations.propose_rate,
+    "起草利率",
+    reply=DraftDone,
+    status=201,
+    example={"institution_id": 3, "customer_kind": "FARMER", "valid_from": "2026-04-01", "rate_ppm": 120000},
+)

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import Body, Query, Router
 
-from sancha.apps.servicing import operations, queries
+from sancha.apps.servicing import adjustments, operations, queries
 from sancha.apps.work import queries as work
 from sancha.interfaces.api.endpoints import Paging, Spec, act, ask, caller_of, page_reply
 from sancha.interfaces.api.servicing.presenting import (
@@ -27,7 +27,7 @@ from sancha.interfaces.api.servicing.presenting import (
     movement_document,
     node_document,
 )
-from sancha.interfaces.api.shapes import AsIs, Day, Id, Word, body_of, page_of, query_of, specs_of, unfold, yuan
+from sancha.interfaces.api.shapes import AsIs, Day, Id, Word, body_of, done, page_of, query_of, specs_of, unfold, yuan
 from sancha.kernel import derivation
 from sancha.kit.errors import NotFound
 
@@ -269,4 +269,38 @@ act(
 )  # fmt: skip
 act(
     router, "/loans/{loan_id}/release", operations.release_loan, "解除隔离", example={"reason": "数据已修复"},
+)  # fmt: skip
+
+# 调整：录入、改正、撤回；复核走 ``POST /tasks/{task_id}/submit`` ---------------------------------------------
+
+
+@ask(
+    router, "/loans/{loan_id}/adjustments", "servicing.view", "借据的调整", reply=adjustments.AdjustmentInfo, many=True
+)
+def adjustments_of(request: HttpRequest, *, loan_id: Id) -> Any:
+    """一笔借据的全部调整，新的在前：待复核、已退回、已记账、已撤回。"""
+    actor = caller_of(request).actor
+    queries.find_loan(actor=actor, loan_id=loan_id)
+    return adjustments.adjustments_of(actor, loan_id=loan_id)
+
+
+@ask(router, "/loans/adjustments/{adjustment_id}", "servicing.view", "一笔调整", reply=adjustments.AdjustmentInfo)
+def adjustment(request: HttpRequest, *, adjustment_id: Id) -> Any:
+    """一笔调整：要调什么、为什么、谁录入、谁复核、记成了哪条事实与凭证。"""
+    return adjustments.adjustment_detail(caller_of(request).actor, adjustment_id)
+
+
+AdjustmentDone = done("AdjustmentDone", loan_id=int, adjustment_id=int, task_id=int)
+act(
+    router, "/loans/{loan_id}/adjustments", operations.propose_adjustment, "录入调整", reply=AdjustmentDone, status=201,
+    example={"component": "fee", "direction": "INCREASE", "amount": "10.00", "reason": "核对函 2026-17 第 3 条"},
+    text="录入一笔调整并开出复核任务（``task_id``）：此时不记账，另一人以 `POST /tasks/{task_id}/submit` 同意后才记。",
+)  # fmt: skip
+act(
+    router, "/loans/adjustments/{adjustment_id}/correct", operations.correct_adjustment, "改正调整", reply=AdjustmentDone,
+    example={"direction": "INCREASE", "amount": "8.00", "reason": "核对函 2026-17 第 3 条"},
+)  # fmt: skip
+act(
+    router, "/loans/adjustments/{adjustment_id}/withdraw", operations.withdraw_adjustment, "撤回调整",
+    example={"reason": "录错借据"},
 )  # fmt: skip

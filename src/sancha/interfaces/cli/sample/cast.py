@@ -29,6 +29,7 @@ STAFF = (
     ("sunlei", "孙磊", "DAYCLOSE_OPERATOR", "01"),
     ("lizhong", "李中", "DEPARTMENT_HEAD", "010101"),
     ("zhouyan", "周燕", "PRODUCT_MANAGER", "0101"),
+    ("taoan", "陶安", "DEPARTMENT_HEAD", "0101"),
     ("wuhao", "吴昊", "REVIEWER", "010101"),
     ("zhengli", "郑丽", "APPROVER", "010101"),
     ("wangfang", "王芳", "BRANCH_MANAGER", "01010101"),

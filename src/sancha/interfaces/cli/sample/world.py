@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from django.contrib.auth.hashers import get_hasher
 from pydantic import SecretStr
 
 from sancha.apps.access import operations as access
@@ -23,6 +26,7 @@ from sancha.kit.actor import SYSTEM, Actor
 from sancha.rulebook.posts import post_name
 
 PASSWORD = "Sancha-demo-2026"
+SAMPLE_WORK_FACTOR = 2**10
 _keys = itertools.count(1)
 
 
@@ -40,6 +44,7 @@ class World:
     products: dict[str, int] = field(default_factory=dict)
     accounts: dict[str, int] = field(default_factory=dict)
     holdings: dict[str, int] = field(default_factory=dict)
+    logins: list[dict[str, Any]] = field(default_factory=list)
     group_id: int = 0
     _actors: dict[tuple[str, date], Actor] = field(default_factory=dict)
 
@@ -66,9 +71,19 @@ class World:
                 raise LookupError(f"{post} @ {institution}")
             institution = parent
 
+    def publish_logins(self, home: Path) -> None:
+        """样例登录写到数据目录，供登录页显示。全部做完才写：有它，就是一套完整的样例。"""
+        text = json.dumps(self.logins, ensure_ascii=False, indent=1)
+        logins_file(home).write_text(text, encoding="utf-8")
 
-def build(opened_on: date, home: Path) -> World:
-    """从空库搭起样例机构，营业日为 ``opened_on``；登录名写到数据目录供登录页显示。"""
+
+def logins_file(home: Path) -> Path:
+    """样例登录所在的文件。"""
+    return home / "demo-logins.json"
+
+
+def build(opened_on: date) -> World:
+    """从空库搭起样例机构，营业日为 ``opened_on``。"""
     world = World()
     for code, (name, kind, parent) in INSTITUTIONS.items():
         made = access.open_institution(
@@ -100,10 +115,9 @@ def build(opened_on: date, home: Path) -> World:
         actor=SYSTEM, key=key("calendar"), on=opened_on, first_year=opened_on.year - 3, last_year=opened_on.year + 6
     )
     ledger.adopt_chart(actor=SYSTEM, key=key("chart"), template="BANK", on=opened_on, valid_from=date(2000, 1, 1))
-    _hire(world, opened_on, home)
-    installed = products.install_samples(
-        actor=SYSTEM, key=key("products"), on=opened_on, authorized_by=world.people["zhouyan"]
-    )
+    with _sample_hashing():
+        _hire(world, opened_on)
+    installed = products.install_samples(actor=SYSTEM, key=key("products"), on=opened_on)
     world.products = installed["installed"]
     for code in LENDERS:
         made = cashdesk.open_own_account(
@@ -121,8 +135,21 @@ def build(opened_on: date, home: Path) -> World:
     return world
 
 
-def _hire(world: World, opened_on: date, home: Path) -> None:
-    logins: list[dict[str, Any]] = []
+@contextmanager
+def _sample_hashing() -> Iterator[None]:
+    """样例口令印在屏幕上，不值得每个花四分之一秒：照样加盐的 scrypt，迭代少些，只在建样例的这一段。
+
+    哈希里记着迭代次数，本人第一次登录时 Django 就按正式的强度重算。
+    """
+    hasher: Any = get_hasher()
+    hasher.work_factor = SAMPLE_WORK_FACTOR
+    try:
+        yield
+    finally:
+        del hasher.work_factor
+
+
+def _hire(world: World, opened_on: date) -> None:
     for number, (username, name, post, institution) in enumerate(STAFF, start=1):
         person = access.add_person(
             actor=SYSTEM,
@@ -145,7 +172,7 @@ def _hire(world: World, opened_on: date, home: Path) -> None:
             post_code=post,
         )
         world.holdings[username] = holding["holding_id"]
-        logins.append(
+        world.logins.append(
             {
                 "username": username,
                 "password": PASSWORD,
@@ -154,4 +181,3 @@ def _hire(world: World, opened_on: date, home: Path) -> None:
                 "institution": INSTITUTIONS[institution][0],
             }
         )
-    (home / "demo-logins.json").write_text(json.dumps(logins, ensure_ascii=False, indent=1), encoding="utf-8")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
@@ -16,7 +14,10 @@ class AuditFilter(Form):
 
     use_required_attribute = False
     person = forms.CharField(label=_("用户名"), required=False)
-    operation = forms.ChoiceField(label=_("操作"), required=False)
+    operation = forms.CharField(
+        label=_("操作"), required=False, max_length=80,
+        widget=forms.TextInput(attrs={"list": "operation-names", "placeholder": _("如 servicing.book_loan")}),
+    )  # fmt: skip
     subject = forms.CharField(
         label=_("对象"), required=False, widget=forms.TextInput(attrs={"placeholder": _("如 loan:12")})
     )
@@ -24,16 +25,12 @@ class AuditFilter(Form):
     last = DateField(label=_("止"), required=False)
     operation.col = "w2"
 
-    def __init__(self, *args: Any, operations: list[str], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["operation"].choices = [("", _("全部")), *((name, name) for name in operations)]
-
     def wanted(self, *, person_id: int | None, institution_ids: tuple[int, ...] | None) -> EventFilter:
         """交给查询的条件。"""
         self.is_valid()
         data = getattr(self, "cleaned_data", {})
         return EventFilter(
-            person_id=person_id, operation=data.get("operation") or "", subject=data.get("subject") or "",
+            person_id=person_id, operation=(data.get("operation") or "").strip(), subject=data.get("subject") or "",
             first=data.get("first"), last=data.get("last"), institution_ids=institution_ids,
         )  # fmt: skip
 

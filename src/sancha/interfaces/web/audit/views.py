@@ -9,22 +9,24 @@ from typing import Any
 from uuid import uuid4
 
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from sancha.apps.access.queries import find_person, institution_tree, institutions_by_id, names_of
+from sancha.apps.access.queries import find_person, institution_tree, names_of
 from sancha.apps.servicing.operations import record_export
 from sancha.interfaces.web.audit.forms import AuditFilter, VerifyForm
 from sancha.interfaces.web.downloads import excel
 from sancha.interfaces.web.pages import attempt, page, post_only, show
 from sancha.interfaces.web.tables import Column, Pagination, Table, page_number
 from sancha.kit import audit, spreadsheets
-from sancha.kit.audit_log import EventFilter, EventRow, all_events, events, operations_seen
+from sancha.kit.audit_log import EventFilter, EventRow, all_events, events
 from sancha.kit.clock import now
 from sancha.kit.errors import DomainError
+from sancha.kit.operation import operation_names
 from sancha.rulebook.posts import post_name
 
 READ, EXPORT = "audit.view", "reporting.export"
@@ -39,24 +41,23 @@ def event_list(request: HttpRequest) -> HttpResponse:
     return _events(request)
 
 
-def _where(request: HttpRequest) -> tuple[AuditFilter, EventFilter]:
-    actor = request.actor
-    form = AuditFilter(request.GET, operations=operations_seen())
+def _where(request: HttpRequest) -> tuple[AuditFilter, EventFilter, dict[int, str]]:
+    """筛选表单、交给查询的条件、范围内机构的名字。"""
+    form = AuditFilter(request.GET)
     username = request.GET.get("person", "").strip()
     person_id = None
     if username:
         found = find_person(username)
         person_id = found.id if found else NOBODY
-    tree = tuple(node.id for node in institution_tree(actor, with_closed=True))
-    return form, form.wanted(person_id=person_id, institution_ids=tree)
+    places = {node.id: node.name for node in institution_tree(request.actor, with_closed=True)}
+    return form, form.wanted(person_id=person_id, institution_ids=tuple(places)), places
 
 
 def _events(request: HttpRequest, **extra: Any) -> HttpResponse:
     actor = request.actor
-    form, where = _where(request)
+    form, where, places = _where(request)
     found = events(where, page=page_number(request.GET))
     names = names_of(row.person_id for row in found.rows)
-    places = institutions_by_id(row.institution_id for row in found.rows if row.institution_id)
     table = Table(
         [
             Column("at", _("时刻"), kind="moment"),
@@ -67,7 +68,7 @@ def _events(request: HttpRequest, **extra: Any) -> HttpResponse:
             Column(
                 "institution_id",
                 _("机构"),
-                show=lambda r: places[r.institution_id].name if r.institution_id in places else "—",
+                show=lambda r: places.get(r.institution_id or 0, "—"),
             ),
             Column("operation", _("操作"), css="mono"),
             Column("subject", _("对象"), show=_subject, css="mono"),
@@ -78,13 +79,10 @@ def _events(request: HttpRequest, **extra: Any) -> HttpResponse:
         pagination=Pagination.over(found),
         stack=True,
     )
-    head = audit.head()
     context = {
         "form": form,
         "table": table,
-        "head": head,
-        "pending": audit.pending_count(),
-        "missing": audit.missing_guards(),
+        "operation_names": operation_names(),
         "verify_form": VerifyForm(),
         "export_url": f"{reverse('audit:export')}?{request.GET.urlencode()}" if actor.may(EXPORT) else "",
     }
@@ -111,6 +109,17 @@ def _seal(row: EventRow) -> SafeString:
 
 
 @page(READ)
+@require_safe
+def chain(request: HttpRequest) -> HttpResponse:
+    """链条的片段：链头、已封存、待封存、缺不缺触发器；翻页筛选时不必再数一遍。"""
+    return render(request, "audit/chain.html", _chain())
+
+
+def _chain() -> dict[str, Any]:
+    return {"head": audit.head(), "pending": audit.pending_count(), "missing": audit.missing_guards()}
+
+
+@page(READ)
 @post_only("audit:events")
 def verify(request: HttpRequest) -> HttpResponse:
     """核对链条：先把没封的封上，再逐条重算。"""
@@ -119,7 +128,7 @@ def verify(request: HttpRequest) -> HttpResponse:
     if form.errors:
         return _events(request, verify_form=form)
     audit.seal_pending()
-    return _events(request, verify_form=form, result=audit.verify(published=published))
+    return _events(request, verify_form=form, result=audit.verify(published=published), **_chain())
 
 
 def _published(text: str) -> audit.Head | None:
@@ -139,7 +148,7 @@ def export(request: HttpRequest) -> HttpResponse:
     """导出：表头注明谁、何时、链头，末行是全部内容的摘要；导出本身也进审计。"""
     actor = request.actor
     actor.require(READ)
-    _form, where = _where(request)
+    _form, where, _places = _where(request)
     digest = hashlib.sha256()
     head = audit.head()
     rows = list(_lines(where, digest))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -13,6 +15,8 @@ from sancha.apps.servicing.importing.reading import SourceFile
 from sancha.interfaces.web.access.forms import institution_choices
 from sancha.interfaces.web.forms import DateField, Form
 
+FieldNames = Mapping[str, Mapping[str, tuple[str, str]]]
+JOIN = "、"
 MOST_FILES = 10
 LARGEST = 64 * 1024 * 1024
 
@@ -84,12 +88,103 @@ class UploadForm(Form):
         return (self.cleaned_data.get("currency") or "").strip()
 
 
-class StartForm(Form):
-    """同意转入。"""
+class RepaymentsForm(Form):
+    """还款文件送件。"""
 
-    accept_doubts = forms.BooleanField(label=_("看过报告，认可存疑与不转入的"), required=False)
-    only_good = forms.BooleanField(label=_("有错误的留下，只转入没有错误的"), required=False)
-    accept_doubts.col = only_good.col = "f12"
+    layout = forms.ChoiceField(label=_("版式"))
+    institution_id = forms.TypedChoiceField(label=_("哪家机构的还款"), coerce=int)
+    file = forms.FileField(
+        label=_("还款文件"), help_text=_("一行一笔：借据号、金额，最好有流水号；Excel、csv 或其 gzip。")
+    )
+    layout.col = institution_id.col = "f6"
+    file.col = "f12"
+
+    def __init__(self, *args: Any, layouts: list[LayoutInfo], tree: list[InstitutionInfo], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["layout"].choices = [(item.code, item.name) for item in layouts]
+        self.fields["institution_id"].choices = institution_choices(tree)
+
+    def clean_file(self) -> SourceFile:
+        item = self.cleaned_data["file"]
+        if item.size > LARGEST:
+            raise forms.ValidationError(FilesField.default_error_messages["too_large"], code="too_large")
+        return SourceFile(name=item.name, content=item.read())
+
+
+class PostForm(Form):
+    """还款文件开始入账。"""
+
+    stop_on_error = forms.BooleanField(label=_("有一行不成立就一行也不入"), required=False)
+    allow_overpayment = forms.BooleanField(label=_("允许溢缴：多出应还的记溢缴款"), required=False)
+    stop_on_error.col = allow_overpayment.col = "f12"
+
+
+class ReasonForm(Form):
+    """理由：调整、撤回。"""
+
+    reason = forms.CharField(
+        label=_("理由"), max_length=200, widget=forms.Textarea(attrs={"rows": 3}), help_text=_("复核的人要看，进审计。")
+    )
+    reason.col = "f12"
+
+
+class SaveLayoutForm(Form):
+    """另存版式。"""
+
+    code = forms.RegexField(
+        r"^[a-z][a-z0-9_]{1,39}$", label=_("代码"), help_text=_("小写字母开头，字母、数字、下划线。"), max_length=40
+    )
+    name = forms.CharField(label=_("名称"), max_length=60)
+    code.col = name.col = "f6"
+
+
+class LayoutForm(SaveLayoutForm):
+    """改对列：每个栏目一格，写这一列的表头，几个别名用顿号隔开；空着就是没有这一列。"""
+
+    institution_id = forms.TypedChoiceField(label=_("归哪个机构"), coerce=int)
+    institution_id.col = "f4"
+
+    def __init__(
+        self, *args: Any, document: dict[str, Any], tree: list[InstitutionInfo], fields: FieldNames, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["code"].col = self.fields["name"].col = "f4"
+        self.document = document
+        self.fields["institution_id"].choices = institution_choices(tree)
+        self.groups: list[tuple[str, list[str]]] = []
+        for rule in document["files"]:
+            role, placed = rule["role"], {column["field"]: column for column in rule["columns"]}
+            names = []
+            for field, (title, _kind) in fields[role].items():
+                column = placed.get(field)
+                control = forms.CharField(
+                    label=title, required=False, max_length=200, initial=JOIN.join(column["titles"]) if column else ""
+                )
+                control.col, control.starred = "f3", bool(column and column["required"])
+                names.append(f"{role}.{field}")
+                self.fields[names[-1]] = control
+            self.groups.append((role, names))
+
+    def bound_groups(self) -> list[tuple[str, list[Any]]]:
+        """给模板：各种文件与它的各栏。"""
+        return [(role, [self[name] for name in names]) for role, names in self.groups]
+
+    def changed_document(self) -> dict[str, Any]:
+        """改好的版式全文。原来那一列的类型、写法、单位照旧。"""
+        files = []
+        for rule in self.document["files"]:
+            placed = {column["field"]: column for column in rule["columns"]}
+            columns = []
+            for name in dict(self.groups)[rule["role"]]:
+                field = name.partition(".")[2]
+                titles = [part for part in re.split(r"[、,，;；]\s*", self.cleaned_data[name].strip()) if part]
+                if titles:
+                    columns.append({**placed.get(field, {"field": field}), "titles": titles})
+            given = {title for column in columns for title in column["titles"]}
+            ignored = [title for title in rule["ignored"] if title not in given]
+            files.append({**rule, "columns": columns, "ignored": ignored})
+        files = [rule for rule in files if rule["columns"]]
+        return {**self.document, "code": self.cleaned_data["code"], "name": self.cleaned_data["name"], "files": files}
 
 
 class ProblemFilter(Form):

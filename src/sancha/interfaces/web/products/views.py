@@ -5,16 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from sancha.apps.access.queries import names_of
-from sancha.apps.products.queries import VersionInfo, list_products, version_history
+from sancha.apps.access.queries import institutions_by_id, names_of
+from sancha.apps.products.queries import (
+    CardInfo,
+    VersionInfo,
+    list_products,
+    open_drafts,
+    product_info,
+    rate_cards,
+    version_history,
+)
 from sancha.interfaces.web.loans.words import pill
 from sancha.interfaces.web.pages import page
+from sancha.interfaces.web.products.forms import WithdrawForm
 from sancha.interfaces.web.tables import Column, Table
 from sancha.interfaces.web.templatetags import sancha as words
 from sancha.kernel.daycount import DayCount
@@ -25,7 +34,7 @@ from sancha.rulebook.errors import RulebookError
 from sancha.rulebook.product_terms import FixedRate, PinnedTerms, pin, plain_int, rate_band
 from sancha.rulebook.vocabulary import COMPONENT_LABELS, label
 
-READ = "products.view"
+READ, WRITE = "products.view", "products.edit"
 
 
 @page(READ)
@@ -69,9 +78,7 @@ def product(request: HttpRequest, product_id: int) -> HttpResponse:
     today = request.business_date
     versions = version_history(product_id=product_id)
     if not versions:
-        raise NotFound(
-            "PRODUCT_NOT_FOUND", _("没有这个产品，或还没有版本。"), value=product_id, fix=_("请从产品一览选择。")
-        )
+        return _without_versions(request, product_id)
     wanted = request.GET.get("version", "")
     current = next((v for v in versions if v.valid_from <= today), versions[0])
     chosen = next((v for v in versions if str(v.seq) == wanted), current)
@@ -83,6 +90,10 @@ def product(request: HttpRequest, product_id: int) -> HttpResponse:
         "recorded_by": names.get(chosen.recorded_by_id or 0, _("系统")),
         "authorized_by": names.get(chosen.authorized_by_id or 0, _("系统")),
         "clauses": [_clause(code) for code in chosen.clauses],
+        "cards": _cards(rate_cards(product_id=product_id)),
+        "drafts": open_drafts(product_id=product_id),
+        "may_edit": request.actor.may(WRITE),
+        "withdraw_form": WithdrawForm() if request.actor.may(WRITE) and versions[0].offered else None,
     }
     pinned_on = max(chosen.valid_from, today) if chosen is current else chosen.valid_from
     try:
@@ -92,6 +103,44 @@ def product(request: HttpRequest, product_id: int) -> HttpResponse:
     else:
         context |= {"pinned_on": pinned_on, "facts": _facts(chosen, pinned), "pins": _pins(pinned)}
     return render(request, "products/detail.html", context)
+
+
+def _without_versions(request: HttpRequest, product_id: int) -> HttpResponse:
+    """还没有版本的产品：去起草，或等复核。"""
+    info = product_info(product_id=product_id, on=request.business_date)
+    waiting = open_drafts(product_id=product_id)
+    if waiting:
+        return redirect("products:draft", waiting[0].id)
+    if request.actor.may(WRITE):
+        return redirect("products:draft-version", product_id)
+    raise NotFound(
+        "PRODUCT_VERSION_NOT_FOUND",
+        _("「%(name)s」还没有版本。") % {"name": info.name},
+        value=product_id,
+        fix=_("请等产品经理起草、复核后再看。"),
+    )
+
+
+def _cards(rows: list[CardInfo]) -> Table:
+    places = institutions_by_id(row.institution_id for row in rows)
+    names = names_of(person for row in rows for person in (row.recorded_by_id, row.authorized_by_id))
+    return Table(
+        [
+            Column("institution_id", _("适用机构"), show=lambda r: places[r.institution_id].name),
+            Column("customer_kind", _("客户类别")),
+            Column(
+                "rate_ppm",
+                _("执行价"),
+                show=lambda r: words.ppm(r.rate_ppm) if r.rate_ppm is not None else f"LPR {r.spread_bp:+d} bp",
+            ),
+            Column("valid_from", _("起效日"), kind="day"),
+            Column("recorded_by_id", _("经办"), show=lambda r: names.get(r.recorded_by_id or 0, _("系统"))),
+            Column("authorized_by_id", _("复核"), show=lambda r: names.get(r.authorized_by_id or 0, _("系统"))),
+        ],
+        rows,
+        stack=True,
+        empty=_("没有机构另定价目"),
+    )
 
 
 def _clause(code: str) -> dict[str, str]:

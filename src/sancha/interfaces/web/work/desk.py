@@ -34,9 +34,17 @@ SUBJECT_PAGES = {
     "party": "parties:detail",
     "receipt": "cash:receipt",
     "voucher": "ledger:voucher",
+    "import": "imports:batch",
+    "import_row": "imports:row",
+    "product_draft": "products:draft",
 }
 # 对象类型 → 任务页上一并显示的片段：办之前要看的东西就在眼前。
-SUBJECT_BRIEFS = {"loan": "loans:brief"}
+SUBJECT_BRIEFS = {
+    "loan": "loans:brief",
+    "product_draft": "products:draft-brief",
+    "import": "imports:brief",
+    "import_row": "imports:row-brief",
+}
 EVENT_NAMES: dict[str, Any] = {
     "assigned": gettext_lazy("指派"),
     "claimed": gettext_lazy("认领"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Iterable
 from datetime import date
 from typing import Any, get_args
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from sancha.apps.work.forms import FormField, FormSchema
@@ -15,6 +18,9 @@ from sancha.apps.work.queries import DueWhen, TaskFilter, Whose
 from sancha.interfaces.web.forms import DateField, Form, YuanField
 
 LONG_TEXT = 60
+LARGEST_DRAWING = 400_000
+INK_PREFIX = "data:image/png;base64,"
+PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 WIDE = "f12"
 
 
@@ -152,8 +158,57 @@ class CommentForm(Form):
     text.col = WIDE
 
 
+class SignForm(Form):
+    """签字：在屏幕上手写，或拍下纸上的签字。"""
+
+    use_required_attribute = False
+    role = forms.ChoiceField(label=_("谁签"))
+    signer = forms.CharField(label=_("签字人姓名"), max_length=80)
+    drawing = forms.CharField(
+        label=_("在此手写"),
+        required=False,
+        max_length=LARGEST_DRAWING,
+        widget=forms.HiddenInput(attrs={"data-ink": ""}),
+    )
+    photo = forms.FileField(
+        label=_("或拍下纸上的签字"), required=False, widget=forms.FileInput(attrs={"accept": "image/*"})
+    )
+    photo.col = WIDE
+
+    def __init__(self, *args: Any, roles: Iterable[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["role"].choices = list(roles)
+        self.fields["signer"].starred = True
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("drawing"):
+            cleaned["ink"] = ink_of(cleaned["drawing"])
+        if not cleaned.get("ink") and not cleaned.get("photo"):
+            raise ValidationError(_("请在框里手写签字，或拍下纸上的签字。"))
+        return cleaned
+
+
+def ink_of(drawing: str) -> bytes:
+    """手写板交来的图（``data:image/png;base64,…``）→ PNG。
+
+    :raises ValidationError: 不是 PNG。
+    """
+    try:
+        content = base64.b64decode(drawing.removeprefix(INK_PREFIX), validate=True)
+    except binascii.Error:
+        content = b""
+    if not drawing.startswith(INK_PREFIX) or not content.startswith(PNG_MAGIC):
+        raise ValidationError(_("没有收到笔迹，请重新签一次。"))
+    return content
+
+
 class EvidenceForm(Form):
     """附件。"""
 
-    file = forms.FileField(label=_("照片、录音、回执"), help_text=_("每个不超过 20 MB；同一文件只留一份。"))
+    file = forms.FileField(
+        label=_("照片、录音、回执"),
+        widget=forms.FileInput(attrs={"accept": "image/*,audio/*,video/*,.pdf,.doc,.docx,.xls,.xlsx"}),
+        help_text=_("每个不超过 20 MB；同一文件只留一份。"),
+    )
     file.col = WIDE

@@ -13,6 +13,7 @@ urlpatterns = [
     path("tasks/<int:task_id>/release/", views.release, name="task-release"),
     path("tasks/<int:task_id>/assign/", views.assign, name="task-assign"),
     path("tasks/<int:task_id>/comment/", views.comment, name="task-comment"),
+    path("tasks/<int:task_id>/sign/", views.sign, name="task-sign"),
     path("tasks/<int:task_id>/evidence/", views.attach, name="task-attach"),
     path("tasks/<int:task_id>/evidence/<int:evidence_id>/", views.evidence, name="task-evidence"),
 ]

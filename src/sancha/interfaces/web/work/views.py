@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_safe
 
 from sancha.apps.access.queries import holders_of
@@ -22,10 +23,18 @@ from sancha.interfaces.web.pages import attempt, go, page, post_only, show, subm
 from sancha.interfaces.web.tables import Column, Pagination, Table, page_number
 from sancha.interfaces.web.templatetags import sancha as words
 from sancha.interfaces.web.work.desk import SUBJECT_BRIEFS, desk_counts, fact_items, page_of, trail_of
-from sancha.interfaces.web.work.forms import ActForm, AssignForm, CommentForm, DeskFilter, EvidenceForm
+from sancha.interfaces.web.work.forms import ActForm, AssignForm, CommentForm, DeskFilter, EvidenceForm, SignForm
 from sancha.kit.errors import NotFound
 
 AT_HOME = 12
+# 表单没有定签字位置时可选的身份。
+SIGNERS = (
+    ("客户", _lazy("客户")),
+    ("配偶", _lazy("配偶")),
+    ("保证人", _lazy("保证人")),
+    ("经办人", _lazy("经办人")),
+    ("见证人", _lazy("见证人")),
+)
 READ, ACT, ASSIGN = "work.view", "work.act", "work.assign"
 
 
@@ -138,6 +147,7 @@ def _task_page(request: HttpRequest, task_id: int, **forms: Form) -> HttpRespons
         "comment_form": CommentForm() if actor.may(ACT) else None,
         "evidence_form": EvidenceForm() if detail.may_act else None,
         "assign_form": _assign_form(request, detail) if is_open and actor.may(ASSIGN) else None,
+        "sign_form": _sign_form(detail) if detail.may_act and detail.form and detail.revision else None,
         "is_mine": detail.row.assignee_id == actor.person_id,
     }
     return show(request, "work/task.html", context | forms)
@@ -145,6 +155,14 @@ def _task_page(request: HttpRequest, task_id: int, **forms: Form) -> HttpRespons
 
 def _act_form(detail: TaskDetail, data: Any = None) -> ActForm:
     return ActForm(data, outcomes=detail.outcomes, schema=detail.form, data_now=detail.data, revision=detail.revision)
+
+
+def _sign_form(detail: TaskDetail, *data: Any) -> SignForm:
+    slots = (detail.form or {}).get("signatures") or []
+    roles = [(slot["role"], slot["label"]) for slot in slots] or list(SIGNERS)
+    signed = {item.role for item in detail.signatures if item.current}
+    waiting = next((role for role, _label in roles if role not in signed), roles[0][0])
+    return SignForm(*data, roles=roles, initial={"role": waiting})
 
 
 def _assign_form(request: HttpRequest, detail: TaskDetail, data: Any = None) -> AssignForm:
@@ -234,6 +252,38 @@ def comment(request: HttpRequest, task_id: int) -> HttpResponse:
     if form.is_valid() and attempt(form, operations.comment_task, **_common(request, task_id), **form.cleaned_data):
         return go(request, "task", task_id)
     return _task_page(request, task_id, comment_form=form)
+
+
+@page(ACT)
+@post_only("task", "task_id")
+def sign(request: HttpRequest, task_id: int) -> HttpResponse:
+    """签字：笔迹或照片先存为证据，再签在最近一次填写的内容上。"""
+    detail = task_detail(request.actor, task_id, on=request.business_date)
+    form = _sign_form(detail, request.POST, request.FILES)
+    if form.is_valid():
+        given, shared = form.cleaned_data, _common(request, task_id)
+        photo = given.get("photo")
+        kept = attempt(
+            form,
+            operations.attach_evidence,
+            **shared | {"key": f"{shared['key']}:ink"},
+            content=photo.read() if photo else given["ink"],
+            name=_("签字 %(signer)s") % {"signer": given["signer"]} + (photo.name[-40:] if photo else ".png"),
+            media_type=(photo.content_type or "image/*") if photo else "image/png",
+        )
+        if kept is not None:
+            done = attempt(
+                form,
+                operations.sign_form,
+                **shared,
+                role=given["role"],
+                signer=given["signer"],
+                method="PAPER" if photo else "HANDWRITTEN",
+                evidence_id=kept["evidence_id"],
+            )
+            if done is not None:
+                return go(request, "task", task_id, said=_("已签字。签后内容再改，须重新签。"))
+    return _task_page(request, task_id, sign_form=form)
 
 
 @page(ACT)

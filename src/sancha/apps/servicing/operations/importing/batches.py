@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -101,13 +102,14 @@ def close_batch(batch: ImportBatch, status: str) -> None:
 
 
 def workshop_for(batch: ImportBatch, layout: Layout, actor: Actor, on: date) -> Workshop:
-    """备好一批的工作台。"""
+    """备好一批的工作台。名称照送件人的机构范围认：同意的人看到的是什么，转入的就是什么。"""
+    scoped = replace(actor, institution_path=batch.options.get("scope", actor.institution_path))
     officers = any(column.field == "officer" for column in layout.file_for("loan").columns)
     return staging.open_workshop(
         layout=layout,
         options=batch.options,
         institution_id=batch.institution_id,
-        actor=actor,
+        actor=scoped,
         business_date=on,
         officers=officers,
     )

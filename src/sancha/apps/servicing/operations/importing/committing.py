@@ -23,11 +23,8 @@ from sancha.apps.servicing.models import (
     RowStatus,
 )
 from sancha.apps.servicing.operations.importing.batches import (
-    PERMISSION,
-    PORTFOLIO,
     batch_of,
     close_batch,
-    locked_batch,
     report_of,
     require_business_date,
     workshop_for,
@@ -35,94 +32,24 @@ from sancha.apps.servicing.operations.importing.batches import (
 from sancha.apps.servicing.operations.importing.reconciling import reconcile
 from sancha.kit.actor import Actor
 from sancha.kit.errors import Conflict
-from sancha.kit.operation import operation, write_audit
+from sancha.kit.operation import write_audit
 from sancha.kit.rowset import rowset
 
 CHUNK = 400
 
 
-@operation("servicing.begin_import", permission=PERMISSION)
-def begin_import(
-    *, actor: Actor, key: str, on: date, batch_id: int, accept_doubts: bool = False, only_good: bool = False
+def commit_batch(
+    *, actor: Actor, on: date, batch_id: int, progress: Progress = quiet, chunk: int = CHUNK
 ) -> dict[str, Any]:
-    """同意转入：有错误的整批不进，除非选了「只转入没有错误的」；有存疑的须认可。此后由 :func:`commit_import` 分批做。
-
-    :raises Conflict: 批次状态不对；有错误；有存疑未认可；没有可转入的。
-    """
-    require_business_date(batch_of(actor, batch_id).institution_id, on)
-    batch = locked_batch(actor, batch_id)
-    if batch.status in {BatchStatus.COMMITTING, BatchStatus.INCOMPLETE}:
-        ImportRow.objects.filter(batch=batch, role="loan", status=RowStatus.FAILED).update(status=RowStatus.READY)
-        batch.status = BatchStatus.COMMITTING
-        batch.save(update_fields=["status"])
-        return {"subject": f"import:{batch.pk}", "batch_id": batch.pk, "status": str(batch.status), "resumed": True}
-    if batch.status != BatchStatus.STAGED or batch.kind != PORTFOLIO:
-        raise Conflict(
-            "BATCH_NOT_STAGED",
-            f"批次是「{batch.get_status_display()}」，不能转入。",
-            field="batch_id",
-            value=batch_id,
-            fix="已转入的不必再做；已放弃的请重新送件。",
-        )
-    summary = batch.summary
-    wrong = summary["errors"] + summary["orphans"]
-    if wrong and not only_good:
-        raise Conflict(
-            "BATCH_HAS_ERRORS",
-            f"有 {summary['errors']} 笔借据、{summary['orphans']} 行不成立，整批没有转入。",
-            field="batch_id",
-            value=batch_id,
-            fix="按报告更正文件后重新送件；或选「只转入没有错误的」，其余留在报告里。",
-        )
-    if (summary["doubts"] or summary["skipped"] or summary.get("unknown_columns")) and not accept_doubts:
-        raise Conflict(
-            "BATCH_HAS_DOUBTS",
-            f"有 {summary['doubts']} 笔存疑、{summary['skipped']} 笔不转入、{summary.get('unknown_columns', 0)} 列没有对上，须先认可。",
-            field="accept_doubts",
-            value=summary["doubts"],
-            fix="看过报告后勾选「认可存疑」再转入。",
-        )
-    if not summary["ready"]:
-        raise Conflict(
-            "NOTHING_TO_IMPORT",
-            "没有可转入的借据。",
-            field="batch_id",
-            value=batch_id,
-            fix="看报告里各行不转入的原因。",
-        )
-    batch.status, batch.committed_on, batch.committed_by_id = BatchStatus.COMMITTING, on, actor.person_id
-    batch.options = batch.options | {"accept_doubts": accept_doubts, "only_good": only_good}
-    batch.save(update_fields=["status", "committed_on", "committed_by_id", "options"])
-    return {"subject": f"import:{batch.pk}", "batch_id": batch.pk, "status": str(batch.status), "resumed": False}
-
-
-def commit_import(
-    *,
-    actor: Actor,
-    key: str,
-    on: date,
-    batch_id: int,
-    accept_doubts: bool = False,
-    only_good: bool = False,
-    progress: Progress = quiet,
-    chunk: int = CHUNK,
-) -> dict[str, Any]:
-    """转入：先同意（:func:`begin_import`），再一批一批入账，末了对账。中途被杀，同样再调一次就从断处接上，不重不漏。
-
-    :raises DomainError: 见 :func:`begin_import`。
-    """
+    """把一个已同意的批次做完：一批一批入账，末了对账。中途被杀，同样再调一次就从断处接上，不重不漏。"""
     if batch_of(actor, batch_id).status != BatchStatus.DONE:
-        begin_import(actor=actor, key=key, on=on, batch_id=batch_id, accept_doubts=accept_doubts, only_good=only_good)
         _run(actor=actor, on=on, batch_id=batch_id, progress=progress, chunk=chunk)
     return report_of(batch_of(actor, batch_id))
 
 
-commit_import.permission = PERMISSION  # type: ignore[attr-defined]  # read by the permission sweep test
-commit_import.operation_name = "servicing.commit_import"  # type: ignore[attr-defined]
-
-
 def _run(*, actor: Actor, on: date, batch_id: int, progress: Progress, chunk: int) -> None:
     batch = batch_of(actor, batch_id)
+    require_business_date(batch.institution_id, on)
     workshop = workshop_for(batch, read_layout(batch.layout), actor, on)
     waiting_rows = ImportRow.objects.filter(batch_id=batch_id, role="loan", status=RowStatus.READY)
     total, done = waiting_rows.count(), 0
@@ -207,7 +134,13 @@ def _commit_chunk(batch_id: int, ids: Sequence[int], workshop: Workshop, actor: 
             )
         if not drafts:
             return
-        loans = write_loans(drafts, layout=workshop.layout, actor=actor, business_date=business_date)
+        loans = write_loans(
+            drafts,
+            layout=workshop.layout,
+            actor=actor,
+            business_date=business_date,
+            people=(batch.staged_by_id, batch.committed_by_id),
+        )
         _mark_imported(batch_id, drafts, loans)
 
 

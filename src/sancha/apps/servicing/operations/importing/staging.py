@@ -24,13 +24,14 @@ from sancha.apps.servicing.models import (
 from sancha.apps.servicing.operations.importing.batches import (
     PERMISSION,
     PORTFOLIO,
-    close_batch,
     described,
     layout_called,
     locked_batch,
     require_business_date,
     workshop_for,
 )
+from sancha.apps.servicing.operations.importing.checks import review_of
+from sancha.apps.servicing.operations.importing.reviewing import ask_for_review, give_up
 from sancha.kit.actor import Actor
 from sancha.kit.clock import now
 from sancha.kit.errors import Conflict, DomainError
@@ -55,9 +56,12 @@ def stage_import(
     basis: str = "AUTO",
     shift_months: int = 0,
     create_customers: bool = True,
+    os_user: str = "",
 ) -> dict[str, Any]:
     """送件预检：读文件、认列、逐行核对、试建每一笔，报告每一处毛病。账上什么也没有动。
 
+    有可转入的，开出复核任务（:data:`IMPORT_CHECK`），预检报告是它的证据：同意转入的须是另一人。
+    ``os_user`` 是命令行上的操作系统用户，进审计。
     同样的文件（按内容认）已转入或正在转入的，直接返回那一批（``existing``）；只是预检过的，换了选择就作废旧的重来。
 
     :raises DomainError: 文件读不出、缺列、认不出；切换日晚于营业日；选择不成立。
@@ -69,13 +73,14 @@ def stage_import(
     if not files:
         raise DomainError("FILE_MISSING", "没有送文件。", field="files", fix="至少送一个借据文件。")
     digest = digest_of(files)
-    if (found := _same_files(actor, digest, options, layout, institution_id)) is not None:
+    if (found := _same_files(actor, on, digest, options, layout, institution_id)) is not None:
         return {
             "subject": f"import:{found.pk}",
             "batch_id": found.pk,
             "existing": True,
             "status": found.status,
             **found.summary,
+            "task_id": review_of(found).get("task_id"),
         }
     read = [read_file(source, chosen, number) for number, source in enumerate(files, start=1)]
     if not any(item.role == "loan" for item in read):
@@ -90,7 +95,7 @@ def stage_import(
         institution_id=institution_id,
         layout_code=layout,
         layout=chosen.model_dump(mode="json"),
-        options=options,
+        options=options | {"scope": actor.institution_path},
         files=[described(item) for item in read],
         digest=digest,
         staged_on=on,
@@ -106,7 +111,9 @@ def stage_import(
     batch.summary = summary | {
         "assumptions": list(chosen.assumptions),
         "unknown_columns": sum(len(item.header_problems) for item in read),
+        "os_user": os_user,
     }
+    task_id = ask_for_review(batch, dossiers, workshop, actor=actor, on=on)
     batch.save(update_fields=["summary"])
     return {
         "subject": f"import:{batch.pk}",
@@ -114,13 +121,14 @@ def stage_import(
         "existing": False,
         "status": str(batch.status),
         **batch.summary,
-        "audit": {"digest": digest},
+        "task_id": task_id,
+        "audit": {"digest": digest} | ({"os_user": os_user} if os_user else {}),
     }
 
 
 @operation("servicing.recheck_import", permission=PERMISSION)
 def recheck_import(*, actor: Actor, key: str, on: date, batch_id: int) -> dict[str, Any]:
-    """重新预检：客户、产品、机构补建之后，或营业日变了，不必重新送件。
+    """重新预检：客户、产品、机构补建之后，营业日变了，或复核退回之后，不必重新送件。复核任务随之换一条。
 
     :raises Conflict: 批次已在转入。
     """
@@ -149,12 +157,19 @@ def recheck_import(*, actor: Actor, key: str, on: date, batch_id: int) -> dict[s
         ]
     )
     batch.summary = batch.summary | summary
+    task_id = ask_for_review(batch, dossiers, workshop, actor=actor, on=on)
     batch.save(update_fields=["summary"])
-    return {"subject": f"import:{batch.pk}", "batch_id": batch.pk, "status": str(batch.status), **batch.summary}
+    return {
+        "subject": f"import:{batch.pk}",
+        "batch_id": batch.pk,
+        "status": str(batch.status),
+        **batch.summary,
+        "task_id": task_id,
+    }
 
 
 @operation("servicing.cancel_import", permission=PERMISSION)
-def cancel_import(*, actor: Actor, key: str, batch_id: int, reason: str = "") -> dict[str, Any]:
+def cancel_import(*, actor: Actor, key: str, on: date, batch_id: int, reason: str = "") -> dict[str, Any]:
     """放弃一个还没转入的批次。账上没有动过，无须撤回。
 
     :raises Conflict: 已经开始转入（应当继续，或撤回）。
@@ -168,7 +183,7 @@ def cancel_import(*, actor: Actor, key: str, batch_id: int, reason: str = "") ->
             value=batch_id,
             fix="已开始转入的，请继续做完，或用「撤回」。",
         )
-    close_batch(batch, BatchStatus.CANCELLED)
+    give_up(batch, actor=actor, on=on, reason=reason or "放弃")
     return {
         "subject": f"import:{batch.pk}",
         "batch_id": batch.pk,
@@ -232,17 +247,21 @@ def _options(
 
 
 def _same_files(
-    actor: Actor, digest: str, options: dict[str, Any], layout: str, institution_id: int
+    actor: Actor, on: date, digest: str, options: dict[str, Any], layout: str, institution_id: int
 ) -> ImportBatch | None:
     for batch in (
         ImportBatch.objects.select_for_update()
         .filter(access.in_scope(actor), digest=digest, kind=PORTFOLIO, status__in=_LIVE)
         .order_by("-pk")
     ):
-        same = batch.options == options and batch.layout_code == layout and batch.institution_id == institution_id
+        same = (
+            batch.options | options == batch.options
+            and batch.layout_code == layout
+            and batch.institution_id == institution_id
+        )
         if batch.status != BatchStatus.STAGED or same:
             return batch
-        close_batch(batch, BatchStatus.CANCELLED)
+        give_up(batch, actor=actor, on=on, reason="换了选择，重新送件")
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from django.db import transaction
@@ -14,6 +15,7 @@ from sancha.apps.servicing.importing.writing import opening_lines
 from sancha.apps.servicing.mapping import booked_position
 from sancha.apps.servicing.models import (
     BatchStatus,
+    ImportBatch,
     ImportRow,
     Loan,
     LoanFact,
@@ -21,7 +23,25 @@ from sancha.apps.servicing.models import (
     LoanStatus,
     RowStatus,
 )
-from sancha.apps.servicing.operations.importing.batches import close_batch, locked_batch, report_of
+from sancha.apps.servicing.operations.importing.batches import (
+    PERMISSION,
+    PORTFOLIO,
+    batch_of,
+    close_batch,
+    locked_batch,
+    report_of,
+    require_business_date,
+)
+from sancha.apps.servicing.operations.importing.checks import (
+    APPROVED,
+    AUTHORIZE,
+    WITHDRAWAL_CHECK,
+    raise_check,
+    review_of,
+    start_after_commit,
+    subject_of,
+)
+from sancha.apps.work import operations as work
 from sancha.kernel.facts import FactKind
 from sancha.kernel.positions import Key
 from sancha.kit.actor import Actor
@@ -30,11 +50,11 @@ from sancha.kit.errors import Conflict, DomainError
 from sancha.kit.operation import operation, write_audit
 
 
-@operation("servicing.begin_import_withdrawal", permission="servicing.authorize")
-def begin_import_withdrawal(*, actor: Actor, key: str, batch_id: int, reason: str) -> dict[str, Any]:
-    """同意撤回：授权人不能是转入的人；转入后又办过业务的借据一笔也不能有。
+@operation("servicing.request_import_withdrawal", permission=PERMISSION)
+def request_import_withdrawal(*, actor: Actor, key: str, on: date, batch_id: int, reason: str) -> dict[str, Any]:
+    """申请撤回：转入后又办过业务的借据一笔也不能有；开出复核任务，另一人同意后才撤。
 
-    :raises DomainError: 没有理由、同一人。
+    :raises DomainError: 没有理由。
     :raises Conflict: 状态不对，或有借据已办过业务。
     """
     if not reason.strip():
@@ -42,51 +62,91 @@ def begin_import_withdrawal(*, actor: Actor, key: str, batch_id: int, reason: st
             "REASON_MISSING", "撤回须写明理由。", field="reason", fix="请写明原因（文件送错、版式对错……）。"
         )
     batch = locked_batch(actor, batch_id)
-    if batch.status not in {BatchStatus.DONE, BatchStatus.INCOMPLETE, BatchStatus.COMMITTING, BatchStatus.WITHDRAWING}:
+    require_business_date(batch.institution_id, on)
+    _require_withdrawable(batch)
+    before = batch.summary.get("withdrawal", {})
+    number = int(before.get("number", 0)) + (0 if before.get("task_id") else 1)
+    task_id = raise_check(
+        WITHDRAWAL_CHECK,
+        actor=actor,
+        on=on,
+        subject=("import", batch.pk),
+        institution_id=review_of(batch).get("institution_id") or batch.institution_id,
+        title=f"撤回转入 第 {batch.pk} 批",
+        reason=reason[:200],
+        cause=f"withdrawal-{number}",
+        facts={"已入账（笔）": batch.summary.get("imported", 0), "申请人": actor.name, "理由": reason[:200]},
+    )
+    batch.summary = batch.summary | {"withdrawal": {"number": number, "task_id": task_id, "reason": reason}}
+    batch.save(update_fields=["summary"])
+    return {
+        "subject": f"import:{batch.pk}",
+        "batch_id": batch.pk,
+        "status": str(batch.status),
+        "task_id": task_id,
+        "audit": {"reason": reason},
+    }
+
+
+def _require_withdrawable(batch: ImportBatch) -> None:
+    if batch.kind != PORTFOLIO or batch.status not in {
+        BatchStatus.DONE,
+        BatchStatus.INCOMPLETE,
+        BatchStatus.COMMITTING,
+    }:
         raise Conflict(
             "BATCH_NOT_DONE",
             f"批次是「{batch.get_status_display()}」，没有可撤回的。",
             field="batch_id",
-            value=batch_id,
-            fix="没有转入的用「放弃」。",
+            value=batch.pk,
+            fix="没有转入的用「放弃」；还款入错了的逐笔冲正。",
         )
-    if actor.person_id is not None and actor.person_id == batch.committed_by_id:
-        raise DomainError(
-            "SAME_PERSON",
-            "撤回的授权人不能是转入的人。",
-            field="batch_id",
-            value=batch_id,
-            clause="ORG-3",
-            fix="请由另一人授权。",
-        )
-    touched = _touched(batch_id)
+    touched = _touched(batch.pk)
     if touched:
         raise Conflict(
             "LOANS_TOUCHED",
             f"有 {len(touched)} 笔转入后已办过业务，如 {'、'.join(touched[:3])}，整批不能撤回。",
             field="batch_id",
-            value=batch_id,
+            value=batch.pk,
             fix="先冲正那些业务；或逐笔用冲正、调整处理。",
         )
-    batch.status = BatchStatus.WITHDRAWING
-    batch.options = batch.options | {"withdraw_reason": reason}
-    batch.save(update_fields=["status", "options"])
-    return {
-        "subject": f"import:{batch.pk}",
-        "batch_id": batch.pk,
-        "status": str(batch.status),
-        "audit": {"reason": reason},
-    }
 
 
-def withdraw_import(
-    *, actor: Actor, key: str, batch_id: int, reason: str, progress: Progress = quiet
+@operation("servicing.check_import_withdrawal", permission=AUTHORIZE)
+def check_import_withdrawal(
+    *,
+    actor: Actor,
+    key: str,
+    task_id: int,
+    outcome: str,
+    on: date,
+    opinion: str = "",
+    data: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """撤回整批：每笔的事实逐条冲正，头寸归零，借据作废，外部编号让出来；凭证与事实都留着。可杀可续。
+    """复核撤回：同意则此后逐笔冲正（另起后台）；退回则批次照旧。
 
-    :raises DomainError: 见 :func:`begin_import_withdrawal`。
+    :raises NotPermitted: 复核人就是申请人或送件人（ORG-3）。
+    :raises Conflict: 状态变了，或申请之后有借据办过业务。
     """
-    begin_import_withdrawal(actor=actor, key=key, batch_id=batch_id, reason=reason)
+    batch_id = subject_of(task_id, WITHDRAWAL_CHECK)
+    require_business_date(batch_of(actor, batch_id).institution_id, on)
+    work.close_task(actor=actor, task_id=task_id, outcome=outcome, opinion=opinion, on=on, data=data)
+    batch = locked_batch(actor, batch_id)
+    asked = batch.summary.get("withdrawal", {})
+    batch.summary = batch.summary | {"withdrawal": asked | {"task_id": None, "returned": opinion}}
+    if outcome == APPROVED:
+        _require_withdrawable(batch)
+        batch.status = BatchStatus.WITHDRAWING
+        batch.options = batch.options | {"withdraw_reason": asked.get("reason", "")}
+        start_after_commit(actor, batch.pk, on)
+    batch.save(update_fields=["status", "options", "summary"])
+    return {"subject": f"import:{batch.pk}", "batch_id": batch.pk, "status": str(batch.status)}
+
+
+def withdraw_batch(*, actor: Actor, batch_id: int, progress: Progress = quiet) -> dict[str, Any]:
+    """把一个已同意撤回的批次撤完：每笔的事实逐条冲正，头寸归零，借据作废，外部编号让出来；凭证与事实都留着。可杀可续。"""
+    batch = batch_of(actor, batch_id)
+    reason = str(batch.options.get("withdraw_reason", ""))
     rows = ImportRow.objects.filter(batch_id=batch_id, role="loan", status=RowStatus.IMPORTED).order_by("pk")
     total = rows.count()
     done = 0
@@ -110,10 +170,6 @@ def withdraw_import(
             data={"loans": total},
         )
     return report_of(batch)
-
-
-withdraw_import.permission = "servicing.authorize"  # type: ignore[attr-defined]  # read by the permission sweep test
-withdraw_import.operation_name = "servicing.withdraw_import"  # type: ignore[attr-defined]
 
 
 def _touched(batch_id: int) -> list[str]:

@@ -1,0 +1,5 @@
+"""只许追加的表：填报、签名、决定、任务履历。"""
+
+from sancha.kit.guards import Guard
+
+GUARDS = (Guard("Submission"), Guard("Signature"), Guard("Decision"), Guard("TaskEvent"))
