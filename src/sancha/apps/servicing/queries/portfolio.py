@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, Q, Sum
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Mod
 
 from sancha.apps.access import queries as access
@@ -14,7 +14,7 @@ from sancha.apps.servicing.models import Loan, LoanFact, LoanState, LoanStatus, 
 from sancha.apps.servicing.rotation import SHARES
 from sancha.kernel import quote
 from sancha.kernel.facts import FactKind
-from sancha.kernel.positions import accounting_key, accrual_lines, line_growth
+from sancha.kernel.positions import Line, accounting_key, accrual_lines, line_growth
 from sancha.kernel.replay import advance, replay
 from sancha.kit.actor import Actor
 
@@ -165,24 +165,52 @@ def accrued_on(row: LoanState, on: date) -> dict[str, int]:
     return booked_position(row, max(on.toordinal(), row.from_day))
 
 
-def aggregate_parts(*, partition_id: int, day: date, institution_id: int) -> list[tuple[int, str, int]]:
-    """某日计提凭证的构成：每笔借据当日增量（F13：汇总凭证可以点开）。按当时所知重放，合计须等于凭证。
+Part = tuple[int, str, int]
+"""（借据编号, 借据号, 当日收入的增量）。"""
 
+
+def aggregate_parts(*, partition_id: int, day: date, institution_id: int) -> list[Part]:
+    """某日计提凭证的构成：每笔借据当日增量（F13：汇总凭证可以点开），合计须等于凭证。
+
+    自那天起没有动过的借据，直线还是那一条；动过的按当时所知重放。
     当日逐笔走过的（有事件，或半关时因业务先走的）不在汇总里：它们那天有自己的分户账行。
     """
-    parts = []
+    ordinal = day.toordinal()
     # A loan transferred since belongs to another partition now, and did not then.
     moved = LoanFact.objects.filter(kind=str(FactKind.TRANSFER)).values("loan_id")
-    mine = Q(partition_id=partition_id) | Q(pk__in=moved)
-    rows = LoanState.objects.filter(mine).select_related("loan").order_by("pk")
-    ids = rows.values("pk")
-    facts: dict[int, list[LoanFact]] = {}
-    for fact in LoanFact.objects.filter(loan_id__in=ids, booked_on__lte=day).order_by("loan_id", "seq"):
-        facts.setdefault(fact.loan_id, []).append(fact)
+    rows = LoanState.objects.filter(Q(partition_id=partition_id) | Q(pk__in=moved))
+    unmoved = Q(from_day__lte=ordinal, next_day__gt=ordinal + 1, held=False)
     alone = set(
-        Movement.objects.filter(loan_id__in=ids, booked_on=day, fact_seq=None).values_list("loan_id", flat=True)
+        Movement.objects.filter(loan_id__in=rows.values("pk"), booked_on=day, fact_seq=None).values_list(
+            "loan_id", flat=True
+        )
     )
-    for row in rows.iterator(chunk_size=500):
+    parts = _unmoved_parts(rows.filter(unmoved, institution_id=institution_id), ordinal, alone)
+    parts += _replayed_parts(rows.exclude(unmoved), day, institution_id, alone)
+    return sorted(parts)
+
+
+def _unmoved_parts(rows: QuerySet[LoanState], ordinal: int, alone: set[int]) -> list[Part]:
+    columns = [f"{name}{index}" for index in range(4) for name in "csd"]
+    parts = []
+    for loan_id, number, accrual, from_day, *line in rows.values_list(
+        "pk", "loan__number", "accrual", "from_day", *columns
+    ).iterator(chunk_size=5000):
+        if loan_id in alone:
+            continue
+        lines = tuple(Line(*line[at : at + 3]) for at in (0, 3, 6, 9))
+        days = ordinal - from_day
+        if grown := line_growth(lines, accrual, days + 1, since=days):
+            parts.append((loan_id, number, _income(grown)))
+    return parts
+
+
+def _replayed_parts(rows: QuerySet[LoanState], day: date, institution_id: int, alone: set[int]) -> list[Part]:
+    facts: dict[int, list[LoanFact]] = {}
+    for fact in LoanFact.objects.filter(loan_id__in=rows.values("pk"), booked_on__lte=day).order_by("loan_id", "seq"):
+        facts.setdefault(fact.loan_id, []).append(fact)
+    parts = []
+    for row in rows.select_related("loan").iterator(chunk_size=500):
         if row.pk not in facts or row.pk in alone or (row.held and row.from_day <= day.toordinal()):
             continue
         terms = terms_of(row.loan.terms)
@@ -190,11 +218,13 @@ def aggregate_parts(*, partition_id: int, day: date, institution_id: int) -> lis
         key = accounting_key(terms, state)
         if state.next_on <= day.toordinal() + 1 or int(key.institution) != institution_id:
             continue
-        grown = line_growth(accrual_lines(terms, state), key.accrual, 1)
-        amount = grown.get("INTEREST_INCOME", 0) + grown.get("PENALTY_INCOME", 0) + grown.get("COMPOUND_INCOME", 0)
-        if grown:
-            parts.append((row.pk, row.loan.number, -amount))
+        if grown := line_growth(accrual_lines(terms, state), key.accrual, 1):
+            parts.append((row.pk, row.loan.number, _income(grown)))
     return parts
+
+
+def _income(grown: dict[str, int]) -> int:
+    return -sum(grown.get(code, 0) for code in ("INTEREST_INCOME", "PENALTY_INCOME", "COMPOUND_INCOME"))
 
 
 def live_loans_reason(institution_id: int) -> str | None:

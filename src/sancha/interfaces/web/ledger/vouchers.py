@@ -199,18 +199,20 @@ def voucher_parts(request: HttpRequest, voucher_id: int) -> HttpResponse:
     )
     booked = sum(line.credit_fen - line.debit_fen for line in found.lines if line.position_code in INCOMES)
     total = sum(fen for _id, _number, fen in parts)
+    largest = sorted(parts, key=lambda part: -abs(part[2]))[:LONGEST_PAGE]
     table = Table(
         [
             Column("number", _("借据号"), link=lambda r: _loan(r["id"])),
             Column("amount_fen", _("当日利息、罚息、复利"), kind="fen", total=True),
         ],
-        [{"id": loan_id, "number": number, "amount_fen": fen} for loan_id, number, fen in parts],
+        [{"id": loan_id, "number": number, "amount_fen": fen} for loan_id, number, fen in largest],
         totals={"amount_fen": total},
         empty=_("这一天没有按直线计提的借据"),
     )
     context = {
         "table": table,
         "count": len(parts),
+        "shown": len(largest),
         "booked_fen": booked,
         "total_fen": total,
         "difference": format_yuan(total - booked) if total != booked else "",
