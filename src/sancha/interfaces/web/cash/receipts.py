@@ -58,9 +58,11 @@ def _actions(request: HttpRequest) -> Any:
 
 
 def _tile(band: AgeBand) -> dict[str, Any]:
-    days = f"{band.from_days}–{band.to_days}" if band.to_days is not None else f"{band.from_days} 天以上"
     tone = ("red" if band.from_days >= OLD_FROM else "amber") if band.amount_fen else "green"
-    label = _("挂账 %(days)s 天") % {"days": days} if band.to_days is not None else _("挂账 %(days)s") % {"days": days}
+    if band.to_days is not None:
+        label = _("挂账 %(days)s 天") % {"days": f"{band.from_days}–{band.to_days}"}
+    else:
+        label = _("挂账 %(days)s 天以上") % {"days": band.from_days}
     note = _("%(n)s 笔") % {"n": band.count}
     return {"label": label, "value": format_yuan(band.amount_fen), "icon": "hourglass", "tone": tone, "note": note}
 
