@@ -208,13 +208,15 @@ def test_the_day_close_runs_with_progress(office: Office, browser: sync_api.Brow
 
 def test_an_officer_fills_signs_and_closes_a_task_on_a_phone(office: Office, browser: sync_api.Browser) -> None:
     """逾期跟进：手机上填记录、请借款人在屏幕上签字、办结。"""
+    closed = office.command("dayclose", "run", "--days", "35")
+    assert closed.returncode == 0, closed.stdout + closed.stderr
     context = browser.new_context(
         viewport={"width": 390, "height": 844}, locale="zh-CN", is_mobile=True, has_touch=True
     )
     context.set_default_timeout(60_000)
     page = context.new_page()
     page.goto(f"{office.base}/login/")
-    page.fill("[name=username]", "qinfeng")
+    page.fill("[name=username]", "chuwei")
     page.fill("[name=password]", PASSWORD)
     page.click("[data-fill-submit]")
     page.wait_for_url(f"{office.base}/")
@@ -245,7 +247,5 @@ def test_an_officer_fills_signs_and_closes_a_task_on_a_phone(office: Office, bro
     confirm(page)
     page.wait_for_url(f"{office.base}/tasks/")
     page.goto(task_url)
-    text = page.locator("body").inner_text()
-    assert "答应周五还一千" in text
-    assert "1,000.00" not in text or "承诺" in text
+    assert "答应周五还一千" in page.locator("body").inner_text()
     context.close()
