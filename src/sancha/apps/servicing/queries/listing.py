@@ -101,7 +101,8 @@ def _ordering(order: str) -> list[Any]:
     return [F(column).desc(nulls_last=True) if down else F(column).asc(nulls_last=True), "-pk"]
 
 
-def _filtered(actor: Actor, where: LoanFilter, today: date) -> Any:
+def filtered_loans(actor: Actor, where: LoanFilter, today: date) -> Any:
+    """符合条件、在机构范围内的借据（作废的除外）。"""
     rows = Loan.objects.filter(access.in_scope(actor)).exclude(status=LoanStatus.VOID)
     if where.status:
         rows = rows.filter(status=where.status)
@@ -147,18 +148,21 @@ def list_loans(*, actor: Actor, where: LoanFilter, today: date, page: int = 1, s
     """借据台账。"""
     actor.require("servicing.view")
     rows = (
-        _filtered(actor, where, today)
+        filtered_loans(actor, where, today)
         .select_related("state", "party", "institution", "product", "officer")
         .order_by(*_ordering(where.order))
     )
     return paginate(
-        rows.defer("terms", "state__state", "state__base"), page=page, size=size, to_row=lambda loan: _row(loan, today)
+        rows.defer("terms", "state__state", "state__base"),
+        page=page,
+        size=size,
+        to_row=lambda loan: loan_row(loan, today),
     )
 
 
 def loan_totals(*, actor: Actor, where: LoanFilter, today: date) -> dict[str, int]:
     """筛选结果的合计（一条 SQL）。"""
-    totals = _filtered(actor, where, today).aggregate(
+    totals = filtered_loans(actor, where, today).aggregate(
         count=Count("pk"),
         principal_fen=Sum("principal_fen"),
         balance_fen=Sum("state__principal_fen"),
@@ -169,19 +173,8 @@ def loan_totals(*, actor: Actor, where: LoanFilter, today: date) -> dict[str, in
     return {name: int(value or 0) for name, value in totals.items()}
 
 
-def all_loans(*, actor: Actor, where: LoanFilter, today: date) -> Any:
-    """导出用：逐行产生，不分页。"""
-    actor.require("reporting.export")
-    rows = (
-        _filtered(actor, where, today)
-        .select_related("state", "party", "institution", "product", "officer")
-        .order_by("number")
-    )
-    for loan in rows.defer("terms", "state__state", "state__base").iterator(chunk_size=2000):
-        yield _row(loan, today)
-
-
-def _row(loan: Loan, today: date) -> LoanRow:
+def loan_row(loan: Loan, today: date) -> LoanRow:
+    """借据 → 台账一行；要连同状态、客户、机构、产品、信贷员一起取。"""
     state = getattr(loan, "state", None)
     oldest = state.oldest_due_day if state else None
     return LoanRow(
@@ -222,4 +215,4 @@ def loans_of_party(*, actor: Actor, party_id: int, today: date) -> list[LoanRow]
     rows = Loan.objects.filter(access.in_scope(actor), party_id=party_id).select_related(
         "state", "party", "institution", "product", "officer"
     )
-    return [_row(loan, today) for loan in rows.order_by("-starts_on")]
+    return [loan_row(loan, today) for loan in rows.order_by("-starts_on")]

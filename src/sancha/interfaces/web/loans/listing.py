@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from typing import Any
 from urllib.parse import urlencode
-from uuid import uuid4
 
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.html import format_html
@@ -17,17 +15,12 @@ from django.views.decorators.http import require_safe
 
 from sancha.apps.access.queries import institution_tree
 from sancha.apps.products.queries import list_products
-from sancha.apps.servicing import operations
-from sancha.apps.servicing.queries import LoanRow, all_loans, list_loans, loan_totals
+from sancha.apps.servicing.queries import LoanRow, list_loans, loan_totals
 from sancha.interfaces.web.access.forms import institution_choices
 from sancha.interfaces.web.loans.forms import NPL, ListFilter
-from sancha.interfaces.web.loans.words import method_name, status_pill
+from sancha.interfaces.web.loans.words import status_pill
 from sancha.interfaces.web.pages import page
 from sancha.interfaces.web.tables import Column, Pagination, Table, page_number
-from sancha.interfaces.web.templatetags import sancha as words
-from sancha.kit.spreadsheets import Column as SheetColumn
-from sancha.kit.spreadsheets import Kind, write_table
-from sancha.rulebook.vocabulary import CustomerKind, GuaranteeKind
 
 READ, EXPORT = "servicing.view", "reporting.export"
 BAD_DAYS = 90
@@ -125,6 +118,7 @@ def loans(request: HttpRequest) -> HttpResponse:
             empty=_("没有符合条件的借据"),
         ),
         "export_url": reverse("loans:export") + "?" + request.GET.urlencode() if actor.may(EXPORT) else "",
+        "dues_url": reverse("loans:export-dues") + "?" + request.GET.urlencode() if actor.may(EXPORT) else "",
         "more_url": reverse("loans:filter") + "?" + request.GET.urlencode(),
     }
     return render(request, "loans/list.html", context)
@@ -151,61 +145,3 @@ def filter_more(request: HttpRequest) -> HttpResponse:
         institution=institution_choices(institution_tree(actor)),
     )
     return render(request, "loans/filter_more.html", {"form": form})
-
-
-SHEET = [
-    SheetColumn("institution_name", "机构"),
-    SheetColumn("number", "借据号"),
-    SheetColumn("contract_number", "合同号"),
-    SheetColumn("party_name", "姓名"),
-    SheetColumn("party_id_number", "证件号"),
-    SheetColumn("party_kind", "客户类型"),
-    SheetColumn("industry_name", "行业"),
-    SheetColumn("product_name", "产品"),
-    SheetColumn("purpose", "用途"),
-    SheetColumn("principal_fen", "金额", Kind.MONEY),
-    SheetColumn("balance_fen", "余额", Kind.MONEY),
-    SheetColumn("rate_ppm", "利率", Kind.RATE),
-    SheetColumn("method", "还款方式"),
-    SheetColumn("starts_on", "放款日", Kind.DATE),
-    SheetColumn("matures_on", "到期日", Kind.DATE),
-    SheetColumn("guarantee", "担保方式"),
-    SheetColumn("guarantor", "担保人/押品"),
-    SheetColumn("officer_name", "信贷员"),
-    SheetColumn("loan_class", "五级分类"),
-    SheetColumn("days_past_due", "逾期天数", Kind.INTEGER),
-    SheetColumn("overdue_principal_fen", "逾期本金", Kind.MONEY),
-    SheetColumn("interest_due_fen", "欠息", Kind.MONEY),
-    SheetColumn("charges_due_fen", "罚息复利费用", Kind.MONEY),
-    SheetColumn("next_due_on", "下次应还日", Kind.DATE),
-    SheetColumn("status_name", "状态"),
-]
-
-
-def _sheet_row(row: LoanRow) -> dict[str, Any]:
-    cells = {column.key: getattr(row, column.key) for column in SHEET}
-    return cells | {
-        "party_id_number": row.party_id_number,
-        "party_kind": CustomerKind(row.party_kind).label,
-        "method": method_name(row.method),
-        "guarantee": GuaranteeKind(row.guarantee).label if row.guarantee else "",
-        "loan_class": str(words.CLASSES[row.loan_class][0]),
-    }
-
-
-@page(EXPORT)
-@require_safe
-def export(request: HttpRequest) -> HttpResponse:
-    """导出全部符合条件的借据（Excel）；证件号仍遮蔽，导出留痕。"""
-    actor, today = request.actor, request.business_date
-    where = ListFilter(request.GET).wanted(today)
-    file = tempfile.TemporaryFile()  # noqa: SIM115  # FileResponse closes it
-    notes = [f"营业日：{today}　导出人：{actor.name}　条件：{request.GET.urlencode() or '全部'}"]
-    totals = loan_totals(actor=actor, where=where, today=today)
-    rows = (_sheet_row(row) for row in all_loans(actor=actor, where=where, today=today))
-    count = write_table(file, columns=SHEET, rows=rows, totals=totals, title="贷款台账", notes=notes, sheet="贷款台账")
-    operations.record_export(
-        actor=actor, key=str(uuid4()), listing="loans", conditions=request.GET.urlencode(), rows=count
-    )
-    file.seek(0)
-    return FileResponse(file, as_attachment=True, filename=f"贷款台账-{today}.xlsx", content_type=XLSX)

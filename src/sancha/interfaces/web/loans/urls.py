@@ -2,13 +2,14 @@
 
 from django.urls import path
 
-from sancha.interfaces.web.loans import acting, booking, derivation, detail, listing, papers
+from sancha.interfaces.web.loans import acting, booking, derivation, detail, listing, papers, registers
 
 app_name = "loans"
 urlpatterns = [
     path("", listing.loans, name="list"),
     path("filter/", listing.filter_more, name="filter"),
-    path("export/", listing.export, name="export"),
+    path("export/", registers.loans, name="export"),
+    path("export/dues/", registers.dues, name="export-dues"),
     path("repay/", acting.repay, name="repay"),
     path("new/", booking.book, name="book"),
     path("new/preview/", booking.preview, name="book-preview"),
