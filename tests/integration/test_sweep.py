@@ -27,7 +27,7 @@ from tests.support.sweep import Endpoint, endpoints, unmarked
 pytestmark = pytest.mark.django_db
 
 PUBLIC_PAGES = {"login", "set_language"}
-PUBLIC_API = {"/api/v1/health", "/api/v1/openapi.json"}
+PUBLIC_API = {"/api/v1/health", "/api/v1/ready", "/api/v1/openapi.json"}
 
 SAMPLES = {
     "code": "penalty.multiplier_ppm", "year": "2026", "first_year": "2026", "last_year": "2026", "first": "2026-03-01", "last": "2026-03-02",

@@ -20,6 +20,7 @@ from sancha.interfaces.cli.main import main
 from sancha.kit.actor import SYSTEM
 from sancha.rulebook.product_terms import LoanElements
 from tests.support.api_client import Api, assert_problem
+from tests.support.background import run_here
 from tests.support.factories_access import OPENING_DAY, County, fresh_key, open_county
 from tests.support.factories_loans import Lending, open_lending
 
@@ -195,16 +196,24 @@ def test_both_calculators_refuse_the_same_document_for_the_same_reasons(
     assert (body["field"], body["detail"]) == (error["field"], error["message"])
 
 
-def test_a_day_closed_through_the_interface_is_closed_once(lending: Lending) -> None:
+def test_a_day_closed_through_the_interface_is_closed_once(
+    lending: Lending, monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path
+) -> None:
     """重试日终不会多做一天；次日的账与命令行做的一样。"""
     loan_id = by_api(lending)
     api = Api(lending.county.actor("DAYCLOSE_OPERATOR"))
     rehearsed = api.post("/dayclose/rehearsal", key=None)
     assert rehearsed.status_code == 200, rehearsed.content.decode()
     assert api.get("/dayclose").json()["business_date"] == "2026-03-02"
+    assert api.get("/dayclose/runs/2026-03-02").json()["state"] == "WAITING"
+    run_here(monkeypatch, settings, tmp_path)
     body = {"day": "2026-03-02"}
     first, again = api.post("/dayclose/runs", body), api.post("/dayclose/runs", body)
-    assert (first.status_code, again.status_code) == (201, 201), first.content.decode()
+    assert (first.status_code, again.status_code) == (202, 202), first.content.decode()
+    done = api.get(first.json()["url"].removeprefix("/api/v1")).json()
+    assert (done["state"], done["steps_done"]) == ("DONE", done["steps_total"])
+    assert [step["code"] for step in done["run"]["steps"]][:2] == ["BEGIN", "LOANS"]
+    assert_problem(api.get("/dayclose/runs/2026-02-01"), 404, "CLOSE_NOT_FOUND")
     assert (first.json()["repeated"], again.json()["repeated"]) == (False, True)
     assert first.json()["business_date"] == again.json()["business_date"] == "2026-03-03"
     assert_problem(api.post("/dayclose/runs", {"day": "2026-03-09"}), 409, "DAY_NOT_NEXT")

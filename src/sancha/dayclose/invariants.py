@@ -24,6 +24,7 @@ from sancha.apps.servicing import queries as servicing
 from sancha.apps.servicing import rotation
 from sancha.apps.servicing.accrual import grown_positions
 from sancha.dayclose.crew import Crew
+from sancha.dayclose.guards import missing_guards
 from sancha.dayclose.models import InvariantResult
 from sancha.kit import audit
 from sancha.kit.clock import now
@@ -140,12 +141,12 @@ def _replay_batch(group_id: int, partition_id: int, loan_ids: list[int]) -> list
 
 
 def audit_intact(*, group_id: int) -> Finding:
-    """审计链完好。"""
+    """审计链完好，只许追加的守卫齐全。"""
     result = audit.verify()
     finding = Finding("AUDIT", "审计链完好", checked=result.checked)
     if result.fault is not None:
         finding.problems.append(f"第 {result.fault.seal_no} 条（{result.fault.code}）：{result.fault.message}")
-    finding.problems += [f"缺少防篡改触发器 {name}" for name in audit.missing_guards()]
+    finding.problems += [f"缺少防篡改触发器 {name}" for name in missing_guards()]
     return finding
 
 

@@ -16,7 +16,7 @@ from sancha.kit.paging import Page, paginate
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """审计的筛选条件；空为不限。``institution_ids`` 是数据范围，空为全部；没有机构的（系统）总在其中。"""
+    """审计的筛选条件；空为不限。``institution_ids`` 是数据范围，空为全部；没有机构的（系统）在 ``with_system`` 时也在其中。"""
 
     person_id: int | None = None
     operation: str = ""
@@ -24,6 +24,7 @@ class EventFilter:
     first: date | None = None
     last: date | None = None
     institution_ids: tuple[int, ...] | None = None
+    with_system: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,8 @@ def _found(where: EventFilter) -> QuerySet[AuditEvent]:
     if where.last:
         rows = rows.filter(at__lt=_midnight(where.last + timedelta(days=1)))
     if where.institution_ids is not None:
-        rows = rows.filter(Q(institution_id__in=where.institution_ids) | Q(institution_id=None))
+        own = Q(institution_id__in=where.institution_ids)
+        rows = rows.filter(own | Q(institution_id=None) if where.with_system else own)
     return rows
 
 

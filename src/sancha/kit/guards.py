@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.apps import apps as installed
 from django.db import connection
 
 CODE = "APPEND_ONLY"
@@ -99,3 +100,8 @@ def missing_triggers(tables: Sequence[str]) -> list[str]:
             cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
         present = {name for (name,) in cursor.fetchall()}
     return [name for table in tables for name in trigger_names(table) if name not in present]
+
+
+def guarded_tables(app_label: str, guards: Sequence[Guard]) -> list[str]:
+    """一个应用守着的表名。"""
+    return [str(installed.get_model(app_label, guard.model)._meta.db_table) for guard in guards]

@@ -73,7 +73,7 @@ def test_the_export_names_who_and_carries_a_digest_that_holds(as_post: Callable[
     content = client.get("/audit/events.xlsx", {"operation": "test.did"}).getvalue()
     table = read_table(io.BytesIO(content), required=("封条",))
     assert [row.cells["对象"] for row in table.rows] == ["loan:77"]
-    event = AuditEvent.objects.get(operation="servicing.record_export", subject="export:audit")
+    event = AuditEvent.objects.get(operation="export.download", subject="export:audit:export")
     assert event.data["rows"] == 1
     row = next(iter(all_events(EventFilter(operation="test.did"))))
     line = {
@@ -82,7 +82,8 @@ def test_the_export_names_who_and_carries_a_digest_that_holds(as_post: Callable[
         "seal_no": row.seal_no, "seal": row.seal,
     }  # fmt: skip
     digest = hashlib.sha256(json.dumps(line, ensure_ascii=False, sort_keys=True, default=str).encode()).hexdigest()
-    assert event.data["conditions"] == f"sha256={digest}"
+    assert event.data["sha256"] == digest
+    assert event.data["conditions"] == {"operation": "test.did"}
 
 
 def test_who_may_look_but_not_export_is_not_offered_it(as_post: Callable[..., Client]) -> None:

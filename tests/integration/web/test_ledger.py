@@ -74,7 +74,12 @@ def test_excel_and_print_carry_the_figures_and_leave_a_mark(as_post: Callable[..
     assert client.get("/ledger/trial-balance.pdf").content.startswith(b"%PDF")
     voucher = Voucher.objects.get(kind="DISBURSEMENT")
     assert client.get(f"/ledger/vouchers/{voucher.pk}/pdf/").content.startswith(b"%PDF")
-    assert AuditEvent.objects.filter(operation="servicing.record_export").count() == 2
+    marks = {event.subject: event.data for event in AuditEvent.objects.filter(operation="export.download")}
+    assert set(marks) == {
+        "export:ledger:trial-balance-excel", "export:ledger:vouchers-excel", "export:ledger:trial-balance-pdf",
+        f"export:ledger:voucher-pdf:{voucher.pk}",
+    }  # fmt: skip
+    assert marks["export:ledger:vouchers-excel"]["rows"] == 1
 
 
 def test_who_may_not_export_is_not_offered_it(as_post: Callable[..., Client], lending: Lending) -> None:

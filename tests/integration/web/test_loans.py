@@ -113,8 +113,8 @@ def test_excel_holds_every_filtered_row_with_masked_ids_and_leaves_a_trace(
     table = read_table(b"".join(response.streaming_content))
     assert [row.cells["借据号"] for row in table.rows] == [late.number]
     assert table.rows[0].cells["余额"] == "50000"
-    event = AuditEvent.objects.get(operation="servicing.record_export")
-    assert event.data == {"conditions": "overdue_from=1", "rows": 1}
+    event = AuditEvent.objects.get(operation="export.download")
+    assert (event.data["conditions"], event.data["rows"]) == ({"overdue_from": "1"}, 1)
     assert as_post("LOAN_OFFICER").get("/loans/export/").status_code == 403
 
 

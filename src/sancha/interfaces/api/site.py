@@ -15,6 +15,7 @@ from ninja.renderers import JSONRenderer
 from sancha import __version__
 from sancha.interfaces.api import problems
 from sancha.interfaces.api.access.routes import router as access
+from sancha.interfaces.api.audit.routes import router as audit
 from sancha.interfaces.api.businessday.routes import router as businessday
 from sancha.interfaces.api.calculator.routes import router as calculator
 from sancha.interfaces.api.cashdesk.routes import router as cashdesk
@@ -33,7 +34,7 @@ from sancha.interfaces.api.work.routes import router as work
 from sancha.rulebook.vocabulary import LABELS, CustomerKind, GuaranteeKind, label
 
 ROUTERS = (
-    access, businessday, parties, products, servicing, work, ledger, cashdesk, dayclose, imports, rulebook, calculator, webhooks, system,
+    access, businessday, parties, products, servicing, work, ledger, cashdesk, dayclose, imports, rulebook, calculator, webhooks, audit, system,
 )  # fmt: skip
 PREFIX = "api/v1"
 

@@ -66,6 +66,7 @@ channel_name 渠道名称
 charges 罚息、复利、费用之和（元）
 charges_due 罚息、复利、费用（元）
 checked 核对的个数
+checks 逐项检查
 citation 引用写法
 class_from 五级分类不好于（1 正常 … 5 损失）
 clause 依据的条款
@@ -129,6 +130,7 @@ detail 错在哪里
 difference 差额（元）
 differences 差异
 differences_open 还没处理的差异数
+digest 内容的带钥摘要
 direction 方向：INCREASE 调增，DECREASE 调减
 direction_name 方向
 document 文件名称；自存版式时为版式全文
@@ -171,6 +173,7 @@ facts 所依据的事实
 failed_count 失败笔数
 failing_since 从何时起连续失败，没有则空
 failure 失败原因
+fault 查出的第一处破坏，没有则空
 fee 费用（元）
 field 栏目
 fields 栏目
@@ -221,6 +224,7 @@ institution_code 机构号
 institution_id 机构编号
 institution_name 机构
 institution_path 机构在树中的路径
+intact 链条完好
 interest 利息（元）
 interest_accrued 本期已计未结的利息（元）
 interest_due 欠息（元）
@@ -242,6 +246,7 @@ label 名称
 last 止日（含）
 last_checked 最近核对日
 last_delivered_at 最近一次送达的时刻
+last_no 核对到的末条序号
 last_on 末日
 last_year 止年
 late 迟办数
@@ -268,6 +273,7 @@ memo 备注
 message 说明
 method 还款方式
 milliseconds 用时（毫秒）
+missing_guards 缺少的触发器
 mode TERM 缩短期限，INSTALLMENT 减少每期
 month 月份（该月任一天）
 must_change_password 首次登录须改密码
@@ -303,6 +309,7 @@ open_only 只列还有余额的
 opened 已开出的期初余额（元）
 opened_on 开出日
 opening 期初余额（元）
+operation 操作名
 opinion 意见
 optional 可以是 null
 options 所选的做法
@@ -372,6 +379,7 @@ posted_by_name 记账人
 presences 往来机构
 principal 本金（元）
 priority 优先级，小的先办
+problem 停住的原因
 problems 毛病
 product_code 产品代码
 product_id 产品编号
@@ -404,6 +412,7 @@ repeated 是否早已做完
 replaced_by_id 替代它的任务编号
 replaces 被替换的联系方式编号
 reprices_on 下次重定价日
+required 缺了就不能接业务
 results 回盘各行
 returned 已退回（元）
 reversed_by 冲正它的事实序号
@@ -420,9 +429,13 @@ row 行；行号
 row_id 转入行编号
 rows 各行
 rules 各规则的毛病数
+run 台账上的这次日终
 run_id 日终编号
 running 是否正在跑
 runs 最近的日终
+seal 封条
+seal_no 封存序号，没有封存为空
+sealed 已封存的条数
 seconds 用时（秒）
 secret 签名密钥，只出现这一次
 sent_on 发送日
@@ -458,6 +471,8 @@ status_code 对方回的 HTTP 状态码，没有得到为空
 status_name 状态
 statuses 各类行的状态与件数
 steps 各步
+steps_done 做完的步数
+steps_total 全部步数（分区步骤每个分区算一步）
 stop_on_error 有一行不成立就一行也不入
 study_ends 毕业日
 subject 对象，如 loan:12
@@ -489,6 +504,7 @@ type 类型
 unassigned 无人认领数
 unit 单位
 unpaid 未还（元）
+unsealed 待封存的条数
 unsure 来源不牢、须核对
 url 网址
 used 已用（元）

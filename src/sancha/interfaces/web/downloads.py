@@ -9,6 +9,7 @@ from typing import Any
 from django.http import FileResponse, HttpResponse
 from django.utils.http import content_disposition_header
 
+from sancha.interfaces.web.exports import with_rows
 from sancha.kit.spreadsheets import Column, write_table
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -24,9 +25,11 @@ def excel(
 ) -> FileResponse:
     """Excel 附件；``name`` 是文件名（不带扩展名），也是表上的标题。逐行写盘，内存恒定。"""
     file = TemporaryFile()  # noqa: SIM115 - the response closes it when it has been sent
-    write_table(file, columns=columns, rows=rows, totals=totals, title=name, notes=notes)
+    count = write_table(file, columns=columns, rows=rows, totals=totals, title=name, notes=notes)
     file.seek(0)
-    return FileResponse(file, as_attachment=True, filename=f"{name}.xlsx", content_type=XLSX)
+    response = FileResponse(file, as_attachment=True, filename=f"{name}.xlsx", content_type=XLSX)
+    with_rows(response, count)
+    return response
 
 
 def pdf(name: str, content: bytes) -> HttpResponse:

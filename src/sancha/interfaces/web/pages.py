@@ -31,6 +31,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from django.shortcuts import redirect, render, resolve_url
 from django.utils.translation import gettext as _
 
+from sancha.interfaces.web.exports import note_download
 from sancha.kit.actor import Actor
 from sancha.kit.errors import DomainError, NotPermitted
 from sancha.rulebook.posts import permission_names, post_name
@@ -73,7 +74,9 @@ def page(permission: str) -> Callable[[View], View]:
         def run(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             try:
                 _require(request, permission)
-                return view(request, *args, **kwargs)
+                response = view(request, *args, **kwargs)
+                note_download(request, response)
+                return response
             except DomainError as problem:
                 return problem_response(request, problem)
 

@@ -20,7 +20,6 @@ from sancha.apps.servicing.operations.changes import (
     transfer_loan,
     waive,
 )
-from sancha.apps.servicing.operations.exporting import record_export
 from sancha.apps.servicing.operations.holding import release_loan
 from sancha.apps.servicing.operations.repayment import (
     post_repayment,
@@ -47,7 +46,6 @@ __all__ = [
     "post_repayment",
     "prepay_loan",
     "propose_adjustment",
-    "record_export",
     "refund_overpayment",
     "release_loan",
     "reverse_fact",

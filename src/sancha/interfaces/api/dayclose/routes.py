@@ -11,8 +11,9 @@ from pydantic import Field
 
 from sancha.apps.businessday import queries as businessday
 from sancha.dayclose import background, engine, exclusive, invariants
+from sancha.dayclose.pipeline import PIPELINE
 from sancha.interfaces.api.endpoints import Spec, ask, caller_of, own_act
-from sancha.interfaces.api.shapes import body_of, record
+from sancha.interfaces.api.shapes import Day, body_of, record
 from sancha.kit.actor import Actor
 from sancha.kit.errors import Conflict, NotFound
 
@@ -39,11 +40,14 @@ StatusReply = record(
     {"group_id": int, "business_date": date, "next_close": date, "running": bool, "runs": list[RunReply]},  # type: ignore[valid-type]
     "日终的现状。",
 )
-ReportReply = record(
-    "CloseReport",
-    {"day": date, "repeated": bool, "seconds": float, "held": int, "steps": dict[str, Any], "business_date": date},
-    "一天日终的结果；``repeated`` 为真是说这天早已做完，这次什么也没做。",
-)
+ProgressReply = record(
+    "CloseProgress",
+    {
+        "day": date, "state": str, "repeated": bool, "business_date": date, "steps_done": int, "steps_total": int, "held": int,
+        "run": RunReply | None, "problem": dict[str, Any] | None, "url": str,  # type: ignore[operator]
+    },
+    "一天日终做到哪里：``state`` 为 WAITING 未开始、STARTING 正在起、RUNNING 在做、DONE 做完、STOPPED 停住（原因在 ``problem``）。",
+)  # fmt: skip
 RehearsalReply = record(
     "Rehearsal",
     {
@@ -102,51 +106,76 @@ def held_loans(request: HttpRequest, *, run_id: Annotated[int, Field(ge=1, le=2*
 CloseBody = body_of("CloseBody", {"day": Spec(date)}, example={"day": "2026-03-02"})
 
 
-@own_act(router, "/dayclose/runs", "dayclose.run", "做一天日终", reply=ReportReply, status=201)
+@own_act(router, "/dayclose/runs", "dayclose.run", "做一天日终", reply=ProgressReply, status=202)
 def run(request: HttpRequest, *, key: str, body: Body[CloseBody]) -> Any:  # type: ignore[valid-type]
-    """做一天日终，做完才返回。``day`` 须是待日终的那一天：写明日子，重试就不会多做一天；已经做完的日子返回当时的结果。"""
+    """另起进程做一天日终，当场返回 202 与进度的网址 ``url``，逐步看 `GET /dayclose/runs/{day}`。
+
+    ``day`` 须是待日终的那一天：写明日子，重试就不会多做一天；正在做的、已经做完的那天返回它的进度（``repeated`` 为真）。
+    """
     actor = caller_of(request).actor
     group_id = group_of(actor)
     day: date = body.day
     waiting = engine.unfinished_day(group_id)
-    if day < waiting:
-        return _done_before(group_id, day)
     if day > waiting:
         raise Conflict(
             "DAY_NOT_NEXT", f"待日终的是 {waiting}，不是 {day}。", field="day", value=day, fix=f"请先做 {waiting}。"
         )
-    report = engine.run(actor=actor, group_id=group_id, until=day)[0]
+    if day < waiting or _is_closing(group_id, day):
+        return progress_of(group_id, day) | {"repeated": True}
+    background.start_close(actor=actor, group_id=group_id, until=day)
+    return progress_of(group_id, day)
+
+
+def _is_closing(group_id: int, day: date) -> bool:
+    """正在做的就是（或会做到）这一天。"""
+    until = background.note(exclusive.CLOSE, group_id).get("until", "")
+    return background.is_running(exclusive.CLOSE, group_id) and until >= day.isoformat()
+
+
+@ask(router, "/dayclose/runs/{day}", "dayclose.view", "一天日终的进度", reply=ProgressReply)
+def progress(request: HttpRequest, *, day: Day) -> Any:
+    """这一天做到第几步、各步的件数与用时、停住的原因；半秒问一次也无妨。
+
+    :raises NotFound: 台账上没有这天的日终，也不是待日终的那一天。
+    """
+    return progress_of(group_of(caller_of(request).actor), day)
+
+
+def progress_of(group_id: int, day: date) -> dict[str, Any]:
+    """进度。
+
+    :raises NotFound: 没有这天。
+    """
+    row = next((row for row in engine.status(group_id=group_id, limit=400) if row["day"] == day), None)
+    waiting = engine.unfinished_day(group_id)
+    if row is None and day != waiting:
+        raise NotFound(
+            "CLOSE_NOT_FOUND", f"台账上没有 {day} 的日终。", field="day", value=day,
+            fix=f"待日终的是 {waiting}；已做的见 GET /dayclose。",
+        )  # fmt: skip
+    running = background.is_running(exclusive.CLOSE, group_id)
+    note = background.note(exclusive.CLOSE, group_id)
+    partitions = next(len(group.partitions) for group in businessday.groups() if group.id == group_id)
+    if row is not None and row["status"] == DONE:
+        state = DONE
+    elif running:
+        state = "RUNNING" if row else "STARTING"
+    else:
+        state = "STOPPED" if row or note.get("problem") else "WAITING"
+    problem = note.get("problem") if state == "STOPPED" else None
     return {
-        "day": report.day,
+        "day": day,
+        "state": state,
         "repeated": False,
-        "seconds": round(report.seconds, 3),
-        "held": report.held,
-        "steps": report.steps,
         "business_date": businessday.group_date(group_id=group_id),
+        "steps_done": sum(step["status"] == DONE for step in row["steps"]) if row else 0,
+        "steps_total": sum(partitions if step.per_partition else 1 for step in PIPELINE),
+        "held": len(engine.held_loans(run_id=row["id"])) if row else 0,
+        "run": row,
+        "problem": problem
+        or ({"code": "DAY_CLOSE_STOPPED", "message": row["message"]} if row and state == "STOPPED" else None),
+        "url": f"/api/v1/dayclose/runs/{day}",
     }
-
-
-def _done_before(group_id: int, day: date) -> dict[str, Any]:
-    for row in engine.status(group_id=group_id, limit=400):
-        if row["day"] == day and row["status"] == DONE:
-            steps: dict[str, int] = {}
-            for step in row["steps"]:
-                steps[step["code"]] = steps.get(step["code"], 0) + step["done"]
-            return {
-                "day": day,
-                "repeated": True,
-                "seconds": round(sum(step["milliseconds"] for step in row["steps"]) / 1000, 3),
-                "held": len(engine.held_loans(run_id=row["id"])),
-                "steps": steps,
-                "business_date": businessday.group_date(group_id=group_id),
-            }
-    raise Conflict(
-        "DAY_ALREADY_CLOSED",
-        f"{day} 早于待日终的日子，台账上也没有它的日终。",
-        field="day",
-        value=day,
-        fix="待日终的日子见 GET /dayclose。",
-    )
 
 
 @ask(router, "/dayclose/rehearsal", "dayclose.view", "日终预演", reply=RehearsalReply, method="POST")

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -17,9 +16,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from sancha.apps.access.queries import find_person, institution_tree, names_of
-from sancha.apps.servicing.operations import record_export
 from sancha.interfaces.web.audit.forms import AuditFilter, VerifyForm
 from sancha.interfaces.web.downloads import excel
+from sancha.interfaces.web.exports import with_rows
 from sancha.interfaces.web.pages import attempt, page, post_only, show
 from sancha.interfaces.web.tables import Column, Pagination, Table, page_number
 from sancha.kit import audit, spreadsheets
@@ -152,11 +151,8 @@ def export(request: HttpRequest) -> HttpResponse:
     digest = hashlib.sha256()
     head = audit.head()
     rows = list(_lines(where, digest))
-    record_export(
-        actor=actor, key=uuid4().hex, listing="audit", conditions=f"sha256={digest.hexdigest()}", rows=len(rows)
-    )
     kinds = spreadsheets.Kind
-    return excel(
+    response = excel(
         "审计记录",
         columns=[
             spreadsheets.Column("id", "编号", kinds.INTEGER),
@@ -177,6 +173,7 @@ def export(request: HttpRequest) -> HttpResponse:
             f"内容摘要 sha256 {digest.hexdigest()}（共 {len(rows)} 条）",
         ],
     )
+    return with_rows(response, len(rows), sha256=digest.hexdigest())
 
 
 def _lines(where: EventFilter, digest: Any) -> Iterator[dict[str, Any]]:

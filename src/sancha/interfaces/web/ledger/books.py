@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from urllib.parse import urlencode
-from uuid import uuid4
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -28,7 +27,6 @@ from sancha.apps.ledger.queries import (
 )
 from sancha.apps.servicing.documents import models as papers
 from sancha.apps.servicing.documents import print_document
-from sancha.apps.servicing.operations import record_export
 from sancha.interfaces.web.downloads import excel, pdf
 from sancha.interfaces.web.ledger.forms import PeriodFilter
 from sancha.interfaces.web.ledger.names import POSITIONS
@@ -50,17 +48,6 @@ def scope_name(form: PeriodFilter, institution_id: int | None) -> str:
     """所选机构的名字，用于抬头。"""
     names = dict(form.fields["institution"].choices)
     return str(names.get(str(institution_id), _("全部所辖"))).strip("\u3000")
-
-
-def note_export(request: HttpRequest, listing: str, rows: int) -> None:
-    """导出留痕：谁、什么条件、几行。"""
-    record_export(
-        actor=request.actor,
-        key=uuid4().hex,
-        listing=listing,
-        conditions=request.GET.urlencode()[:200],
-        rows=rows,
-    )
 
 
 def _side(fen: int) -> SafeString:
@@ -123,7 +110,6 @@ def trial_balance_excel(request: HttpRequest) -> HttpResponse:
     wanted = form.wanted
     found = trial_balance(request.actor, **wanted)
     money = spreadsheets.Kind.MONEY
-    note_export(request, "trial-balance", len(found.rows))
     return excel(
         f"试算平衡表 {wanted['first']} 至 {wanted['last']}",
         columns=[

@@ -19,7 +19,7 @@ from sancha.apps.servicing.documents import models as papers
 from sancha.apps.servicing.documents import print_document
 from sancha.apps.servicing.queries import aggregate_parts
 from sancha.interfaces.web.downloads import excel, pdf
-from sancha.interfaces.web.ledger.books import EXPORT, READ, note_export, period_form, scope_name
+from sancha.interfaces.web.ledger.books import EXPORT, READ, period_form, scope_name
 from sancha.interfaces.web.ledger.forms import ReverseForm, VoucherFilter
 from sancha.interfaces.web.pages import page, show
 from sancha.interfaces.web.tables import Column, Pagination, Table, page_number
@@ -92,7 +92,6 @@ def voucher_excel(request: HttpRequest) -> HttpResponse:
             for row in found.rows:
                 yield {name: getattr(row, name) for name in EXPORTED}
 
-    note_export(request, "vouchers", first.total)
     kinds = spreadsheets.Kind
     return excel(
         f"凭证清单 {wanted['first']} 至 {wanted['last']}",
@@ -154,7 +153,12 @@ def _subject(subject: str) -> dict[str, str]:
     names = {"loan": _("借据"), "receipt": _("收款"), "manual_draft": _("手工凭证"), "institution": _("机构")}
     if not number.isdigit():
         return {"text": subject, "url": ""}
-    pages = {"loan": "loans:detail", "receipt": "cash:receipt"}
+    pages = {
+        "loan": "loans:detail",
+        "receipt": "cash:receipt",
+        "manual_draft": "ledger:draft",
+        "payment_order": "cash:order",
+    }
     try:
         url = reverse(pages[kind], args=[int(number)]) if kind in pages else ""
     except NoReverseMatch:
