@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import Any
 
 from sancha.interfaces.cli.main import start_django
@@ -49,7 +50,8 @@ def start_server(host: str, port: int, workers: int = 1) -> None:
         port=port,
         interface=Interfaces.WSGI,
         workers=workers,
-        blocking_threads=8,
+        # Requests wait on the database, so more threads than processors; beyond this they only contend for them.
+        blocking_threads=min(8, 2 * (os.cpu_count() or 1) + 1),
         websockets=False,
         log_access=False,
     )
