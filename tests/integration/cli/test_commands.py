@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,3 +69,38 @@ def test_a_loan_is_quoted_from_a_file(
     path = tmp_path_factory.mktemp("quote") / "one.json"
     path.write_text("{}", "utf-8")
     ran(capsys, "quote", str(path), code=1)
+
+
+def test_a_case_is_explained(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "case.json"
+    facts = {
+        "applicant.kind": "MERCHANT",
+        "applicant.age_years": {"value": 61, "evidence": "SEEN", "reference": "身份证"},
+        "loan.guarantee": "GUARANTEE",
+        "guarantors": [{"age_years": 61}],
+    }
+    path.write_text(json.dumps({"program": "S11", "on": "2026-11-22", "facts": facts}), "utf-8")
+    told = ran(capsys, "policy", "explain", str(path))
+    assert "申请人61岁，须满20岁、不超过60岁（均含）。" in told
+    assert "申请人周岁 61岁 → 60岁，结论就翻过来" in told
+    assert "《中国邮政储蓄银行小额贷款管理办法》贷款对象部分" in told
+    found = document(capsys, "policy", "explain", str(path))
+    age = next(item for item in found["verdicts"] if item["rule"] == "s11.borrower.age")
+    assert age["inputs"]["applicant.age_years"] == {"value": 61, "evidence": "SEEN", "reference": "身份证"}
+    assert found["outcome"] == "FAIL"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{", "案情文件不合"),
+        ('{"program": "S11", "on": "昨天", "facts": {}}', "案情文件不合"),
+        ('{"program": "S11", "on": "2026-11-22", "facts": {"nothing.here": 1}}', "没有事实"),
+        ('{"program": "S11", "on": "2026-11-22", "facts": {"applicant.age_years": "六十"}}', "应为整数"),
+    ],
+)
+def test_a_bad_case_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str, why: str) -> None:
+    path = tmp_path / "case.json"
+    path.write_text(text, "utf-8")
+    assert main(["policy", "explain", str(path)]) != 0
+    assert why in capsys.readouterr().err
