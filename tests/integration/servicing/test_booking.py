@@ -193,3 +193,14 @@ def test_a_principal_too_large_for_the_accrual_line(office: Office) -> None:
         office.lend(principal_fen=10**15 - 7, rate_ppm=9_999_999)
     assert refused.value.code == "LINE_TOO_STEEP"
     assert Loan.objects.count() == 0
+
+
+def test_a_foreign_currency_is_refused_not_ignored(office: Office) -> None:
+    """收付只有人民币：外币借据不能当作人民币立账。"""
+    with pytest.raises(DomainError) as refused:
+        office.lend(currency="USD")
+    error = refused.value
+    assert (error.code, error.field, error.value) == ("CURRENCY_UNSUPPORTED", "currency", "USD")
+    assert "人民币" in error.message
+    assert "CNY" in (error.fix or "")
+    assert not LoanState.objects.exists()

@@ -95,12 +95,13 @@ def test_money_goes_back_through_an_order_of_two_people(
     given = {"reason": "误汇", "payee_account": "6217001234567890123", "submission_key": fresh_key()}
     assert cashier.post(f"/cash/receipts/{receipt.pk}/return/", given).status_code == 302
     order = PaymentOrder.objects.get()
-    assert "授权</button>" not in cashier.get("/cash/orders/").content.decode()
-    assert "授权</button>" in supervisor.get("/cash/orders/").content.decode()
+    assert "授权</button>" not in cashier.get(f"/cash/orders/{order.pk}/").content.decode()
+    assert "授权</button>" in supervisor.get(f"/cash/orders/{order.pk}/").content.decode()
     supervisor.post(f"/cash/orders/{order.pk}/authorize/", {"submission_key": fresh_key()})
     sent = cashier.post(f"/cash/orders/{order.pk}/send/", {"submission_key": fresh_key()}).content.decode()
     assert "6217001234567890123" in sent
-    assert "6217001234567890123" not in cashier.get("/cash/orders/").content.decode()
+    for url in ("/cash/orders/", f"/cash/orders/{order.pk}/", f"/cash/orders/{order.pk}/brief/"):
+        assert "6217001234567890123" not in cashier.get(url).content.decode()
     missing = cashier.post(f"/cash/orders/{order.pk}/settle/", {"bank_serial": "", "submission_key": fresh_key()})
     assert missing.status_code == 422
     cashier.post(f"/cash/orders/{order.pk}/settle/", {"bank_serial": "P1", "submission_key": fresh_key()})

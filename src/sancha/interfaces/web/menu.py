@@ -67,6 +67,7 @@ MENU = (
         _("账务"),
         (
             Entry(_("收款挂账"), "cash:receipts", "cashdesk.view", "cash"),
+            Entry(_("付款单"), "cash:orders", "cashdesk.view", "arrow-right"),
             Entry(_("银行对账"), "cash:reconciliation", "cashdesk.view", "building-bank"),
             Entry(_("代扣"), "cash:debits", "cashdesk.view", "credit-card"),
             Entry(_("总账"), "ledger:trial-balance", "ledger.view", "scale"),

@@ -6,8 +6,10 @@ from sancha.apps.cashdesk.queries.direct_debit import BatchInfo, debit_batches, 
 from sancha.apps.cashdesk.queries.listing import Listing
 from sancha.apps.cashdesk.queries.payments import (
     OrderDetail,
+    OrderEntry,
     OrderInfo,
     order_detail,
+    order_entries,
     payee_account_to_send,
     payment_orders,
 )
@@ -33,6 +35,7 @@ __all__ = [
     "Listing",
     "OpenItem",
     "OrderDetail",
+    "OrderEntry",
     "OrderInfo",
     "OwnAccountInfo",
     "ReceiptInfo",
@@ -42,6 +45,7 @@ __all__ = [
     "debit_file",
     "debit_items",
     "order_detail",
+    "order_entries",
     "own_accounts",
     "payee_account_to_send",
     "payment_orders",

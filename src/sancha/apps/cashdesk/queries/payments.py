@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from sancha.apps.access.queries import in_scope, names_of
-from sancha.apps.cashdesk.models import OrderState, PaymentOrder, Purpose
+from sancha.apps.cashdesk.models import OrderState, OwnAccount, PaymentOrder, Purpose
 from sancha.apps.cashdesk.queries.listing import Listing, listing_of, masked, place_of
+from sancha.apps.ledger.mapping import resolve_accounts
 from sancha.kit.actor import Actor
 from sancha.kit.errors import NotFound
 
@@ -73,6 +74,27 @@ def order_detail(actor: Actor, order_id: int) -> OrderDetail:
         own_account_number=row.own_account.number_masked, created_by_name=names.get(row.created_by or 0, "系统"),
         authorized_by_name=names.get(row.authorized_by or 0, ""), recorded_at=row.recorded_at,
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEntry:
+    """付款单的一行分录（借正贷负）。"""
+
+    account_id: int
+    account_code: str
+    account_name: str
+    amount_fen: int
+
+
+def order_entries(order: OrderInfo, *, on: date) -> list[OrderEntry]:
+    """付款单的分录：付成时这样记（已付的就是凭证上的两行）。借 贷款收付过渡或暂收，贷 付出账户的科目。"""
+    accounts = resolve_accounts(order.finished_on or on, complete=False)
+    against = accounts.role("SUSPENSE" if order.purpose == Purpose.RETURN else "LOAN_CLEARING")
+    own = OwnAccount.objects.values_list("ledger_account_id", flat=True).get(pk=order.own_account_id)
+    return [
+        OrderEntry(number, accounts.accounts[number].code, accounts.accounts[number].name, fen)
+        for number, fen in ((against, order.amount_fen), (own, -order.amount_fen))
+    ]
 
 
 def _order_info(row: PaymentOrder) -> OrderInfo:

@@ -8,11 +8,11 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from sancha.apps.access import queries as access
-from sancha.apps.servicing.adjustments import COMPONENTS, DIRECTIONS
 from sancha.apps.servicing.books import open_loan
 from sancha.apps.servicing.kinds import ADJUSTMENT_CHECK
 from sancha.apps.servicing.models import AdjustmentState, Loan, LoanAdjustment
 from sancha.apps.servicing.operations.changes import record_change, require_live
+from sancha.apps.servicing.queries.adjustments import COMPONENTS, DIRECTIONS
 from sancha.apps.work import operations as work
 from sancha.apps.work import queries as tasks
 from sancha.kernel.facts import FactKind

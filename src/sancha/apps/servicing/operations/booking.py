@@ -31,6 +31,8 @@ from sancha.kit.numbering import next_number
 from sancha.kit.operation import operation
 from sancha.rulebook.product_terms import LoanElements
 
+DOMESTIC = "CNY"
+
 BOOKING_CHECK = TaskKind(
     code="BOOKING_CHECK",
     name="放款复核",
@@ -228,9 +230,13 @@ def _loan_of(task_id: int) -> int | None:
 
 
 def start_books(loan: Loan, *, actor: Actor) -> OpenLoan:
-    """为借据建立空的状态投影，账立于分区当前的日子。须紧接着记第一条事实（放款或期初余额）。"""
+    """为借据建立空的状态投影，账立于分区当前的日子。须紧接着记第一条事实（放款或期初余额）。
+
+    :raises DomainError: 币种不是人民币：收款、付款与自有账户都只有人民币，外币借据收付不了。
+    """
     assert transaction.get_connection().in_atomic_block
     terms = terms_of(loan.terms)
+    require_domestic(terms)
     require_room(terms)
     place = businessday.partition_of(institution_id=loan.institution_id)
     partition = businessday.lock_partition(partition_id=place.id, exclusive=False)
@@ -242,6 +248,22 @@ def start_books(loan: Loan, *, actor: Actor) -> OpenLoan:
         setattr(row, name, value)
     row.save(force_insert=True)
     return OpenLoan(loan=loan, row=row, terms=terms, state=state, partition=partition, facts=[])
+
+
+def require_domestic(terms: Terms) -> None:
+    """币种须是人民币。
+
+    :raises DomainError: 写明币种、为什么、怎么办。
+    """
+    if terms.currency != DOMESTIC:
+        raise DomainError(
+            "CURRENCY_UNSUPPORTED",
+            f"币种 {terms.currency} 的借据不能在此立账：收款、付款与自有账户都只有人民币（{DOMESTIC}）。",
+            field="currency",
+            value=terms.currency,
+            clause="docs/algorithms/books.md",
+            fix=f"请以人民币（{DOMESTIC}）登记；外币业务另用支持外币收付的系统办理。",
+        )
 
 
 def stand_at(terms: Terms, on: date) -> State:

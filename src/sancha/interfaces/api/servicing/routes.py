@@ -7,7 +7,8 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import Body, Query, Router
 
-from sancha.apps.servicing import adjustments, operations, queries
+from sancha.apps.servicing import operations, queries
+from sancha.apps.servicing.queries import adjustments
 from sancha.apps.work import queries as work
 from sancha.interfaces.api.endpoints import Paging, Spec, act, ask, caller_of, page_reply
 from sancha.interfaces.api.servicing.presenting import (

@@ -29,6 +29,7 @@ RECEIPT_STATES = [
 ORDER_STATES = [
     ("", _("全部")),
     ("CREATED", _("待授权")),
+    ("RETURNED", _("已退回")),
     ("AUTHORIZED", _("待发送")),
     ("SENT", _("已发送")),
     ("SETTLED", _("已付")),
@@ -139,6 +140,25 @@ class OrderForm(WithAccounts):
     payee_account = forms.CharField(label=_("收款账号"), max_length=40, required=False)
     payee_bank = forms.CharField(label=_("收款行"), max_length=80, required=False)
     memo = forms.CharField(label=_("备注"), max_length=200, required=False)
+
+
+class OrderCorrectForm(Form):
+    """改正付款单：收款人、账号、收款行、备注。"""
+
+    payee_name = forms.CharField(label=_("收款人"), max_length=80)
+    payee_account = forms.CharField(label=_("收款账号"), max_length=40, required=False)
+    payee_bank = forms.CharField(label=_("收款行"), max_length=80, required=False)
+    memo = forms.CharField(label=_("备注"), max_length=200, required=False)
+
+    def __init__(self, *args: Any, shown: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["payee_account"].help_text = _("现为 %(account)s；不填即不改。") % {"account": shown or "—"}
+
+
+class OpinionForm(Form):
+    """复核意见；退回须写。"""
+
+    opinion = forms.CharField(label=_("意见"), max_length=200, required=False)
 
 
 class SettleForm(Form):

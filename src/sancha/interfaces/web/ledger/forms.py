@@ -74,7 +74,7 @@ class DraftFilter(Form):
     use_required_attribute = False
     state = forms.ChoiceField(
         label=_("状态"), required=False,
-        choices=[("", _("全部")), ("ENTERED", _("待授权")), ("AUTHORIZED", _("已记账")), ("REJECTED", _("已退回"))],
+        choices=[("", _("全部")), ("ENTERED", _("待授权")), ("AUTHORIZED", _("已记账")), ("REJECTED", _("已退回")), ("WITHDRAWN", _("已撤回"))],
     )  # fmt: skip
 
 

@@ -101,6 +101,8 @@ def _act(request: HttpRequest, loan_id: int, action: Action) -> HttpResponse:
             on=loan.business_date,
             **form.arguments(),
         )
+        if done is not None and action.checked:
+            return go(request, "loans:adjustment", done["adjustment_id"], said=_("已录入，待另一人复核后记账。"))
         if done is not None:
             return go(request, "loans:detail", loan_id, said=_said(action, loan, done))
     context = {

@@ -32,6 +32,8 @@ CHANNELS = [
     ("CASH", _("现金")),
     ("ONLINE", _("网银手机")),
 ]
+DIRECTIONS = [("INCREASE", _("调增")), ("DECREASE", _("调减"))]
+ADJUSTED = ("principal", "interest", "penalty", "compound", "fee", "overpayment")
 ORDERS = {
     "standard": ("fee", "penalty", "compound", "interest", "principal"),
     "principal": ("principal", "interest", "compound", "penalty", "fee"),
@@ -326,6 +328,19 @@ class WaiveForm(_MoneyForm):
 
     def content(self) -> dict[str, Any]:
         return {"component": self.cleaned_data.get("component") or "penalty"}
+
+
+class AdjustForm(ActionForm):
+    """调整：按成分增减一笔，另一人复核后才记账。"""
+
+    component = forms.ChoiceField(label=_("成分"), choices=[(name, COMPONENTS[name]) for name in ADJUSTED])
+    direction = forms.ChoiceField(label=_("方向"), choices=DIRECTIONS)
+    amount_fen = YuanField(label=_("金额"))
+    reason = _reason()
+
+    def content(self) -> dict[str, Any] | None:
+        given = self.cleaned_data
+        return {"component": given["component"], "direction": given["direction"]}
 
 
 class AccelerateForm(ActionForm):

@@ -20,7 +20,7 @@ ANY = frozenset({"ACTIVE", "SETTLED", "WRITTEN_OFF"})
 
 @dataclass(frozen=True)
 class Action:
-    """一种业务。``kind`` 是试算用的事实种类，空为不试算。"""
+    """一种业务。``kind`` 是试算用的事实种类，空为不试算；``checked`` 的先送另一人复核，同意后才入账。"""
 
     code: str
     label: Any
@@ -32,6 +32,7 @@ class Action:
     note: Any = ""
     statuses: frozenset[str] = LIVE
     danger: bool = False
+    checked: bool = False
 
     @property
     def url(self) -> str:
@@ -57,6 +58,8 @@ ACTIONS = (
     Action("charge", _("收费"), "servicing.change", "receipt", forms.FeeForm, operations.charge_fee, FactKind.FEE,
            _("须在综合融资成本明示表之内。")),
     Action("waive", _("减免"), "servicing.change", "minus", forms.WaiveForm, operations.waive, FactKind.WAIVER, _("减免不得超过应还余额。")),
+    Action("adjust", _("调整"), "servicing.change", "adjustments", forms.AdjustForm, operations.propose_adjustment, FactKind.ADJUSTMENT,
+           _("对方科目「调整」；另一人复核同意后才记账。"), checked=True),
     Action("accelerate", _("宣布提前到期"), "servicing.change", "flag", forms.AccelerateForm, operations.accelerate_loan, FactKind.ACCELERATION,
            _("依约定的加速条款，须有证据与通知（民法典 673）。"), danger=True),
     Action("classify", _("分类认定"), "servicing.change", "tag", forms.ClassifyForm, operations.classify_loan, FactKind.CLASSIFICATION,

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from sancha.interfaces.web.loans import acting, booking, derivation, detail, listing, papers, registers
+from sancha.interfaces.web.loans import acting, adjustments, booking, derivation, detail, listing, papers, registers
 
 app_name = "loans"
 urlpatterns = [
@@ -13,6 +13,10 @@ urlpatterns = [
     path("repay/", acting.repay, name="repay"),
     path("new/", booking.book, name="book"),
     path("new/preview/", booking.preview, name="book-preview"),
+    path("adjustments/<int:adjustment_id>/", adjustments.adjustment, name="adjustment"),
+    path("adjustments/<int:adjustment_id>/brief/", adjustments.adjustment_brief, name="adjustment-brief"),
+    path("adjustments/<int:adjustment_id>/correct/", adjustments.correct, name="correct-adjustment"),
+    path("adjustments/<int:adjustment_id>/withdraw/", adjustments.withdraw, name="withdraw-adjustment"),
     path("<int:loan_id>/", detail.detail, name="detail"),
     path("<int:loan_id>/brief/", detail.brief, name="brief"),
     path("<int:loan_id>/why/<str:figure>/", derivation.why, name="why"),

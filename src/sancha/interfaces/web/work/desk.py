@@ -34,12 +34,18 @@ SUBJECT_PAGES = {
     "party": "parties:detail",
     "receipt": "cash:receipt",
     "voucher": "ledger:voucher",
+    "manual_draft": "ledger:draft",
+    "payment_order": "cash:order",
+    "loan_adjustment": "loans:adjustment",
     "import": "imports:batch",
     "import_row": "imports:row",
     "product_draft": "products:draft",
 }
 # 对象类型 → 任务页上一并显示的片段：办之前要看的东西就在眼前。
 SUBJECT_BRIEFS = {
+    "manual_draft": "ledger:draft-brief",
+    "payment_order": "cash:order-brief",
+    "loan_adjustment": "loans:adjustment-brief",
     "loan": "loans:brief",
     "product_draft": "products:draft-brief",
     "import": "imports:brief",
