@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from sancha.apps.businessday.queries import calendar_years, holidays_of
 from sancha.rulebook import all_parameters
+from sancha.rulebook.rulebase import rulebase
 from tests.support.factories_access import County, fresh_key
 
 pytestmark = pytest.mark.django_db
@@ -94,3 +95,28 @@ def test_pages_keep_the_statement_budget(as_post: Callable[..., Client], url: st
     with CaptureQueriesContext(connection) as seen:
         client.get(url)
     assert len(seen) <= LIST_PAGE_BUDGET, [q["sql"][:90] for q in seen.captured_queries]
+
+
+def test_every_rule_is_listed_and_has_a_page(as_post: Callable[..., Client]) -> None:
+    client = as_post("LOAN_OFFICER")
+    text = client.get("/parameters/rules/").content.decode()
+    for code in rulebase().rules:
+        assert f"/parameters/rules/{code}/" in text
+        shown = client.get(f"/parameters/rules/{code}/")
+        assert shown.status_code == 200, code
+        assert "{" not in shown.content.decode().split("<main", 1)[1].split("</main>", 1)[0].replace("{}", ""), code
+
+
+def test_a_rule_shows_its_clause_its_values_and_its_cases(as_post: Callable[..., Client]) -> None:
+    text = as_post("LOAN_OFFICER").get("/parameters/rules/s11.merchant.debt_ratio/").content.decode()
+    assert "《中国邮政储蓄银行小额贷款管理办法》资产负债率限制部分" in text
+    assert "服务业不得超过70%，其他不得超过50%" in text
+    assert "多一百元" in text
+    assert "300,100.00元" in text
+
+
+def test_rules_are_found_by_program_and_stage(as_post: Callable[..., Client]) -> None:
+    text = as_post("LOAN_OFFICER").get("/parameters/rules/", {"program": "S1", "stage": "CONTRACT"}).content.decode()
+    assert "s1.fund.leverage" in text
+    assert "s11.borrower.age" not in text
+    assert as_post("LOAN_OFFICER").get("/parameters/rules/no.such/").status_code == 404

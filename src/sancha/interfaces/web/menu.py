@@ -82,6 +82,7 @@ MENU = (
             Entry(_("不变式看板"), "dayclose:invariants", "dayclose.view", "shield-check"),
             Entry(_("机构与岗位"), "access:institutions", "access.view", "building-community", area="/access/"),
             Entry(_("参数"), "rulebook:parameters", "work.view", "adjustments"),
+            Entry(_("规则"), "rulebook:rules", "work.view", "gavel"),
             Entry(_("事件推送"), "webhooks:list", "webhooks.view", "bell"),
             Entry(_("审计"), "audit:events", "audit.view", "history"),
         ),

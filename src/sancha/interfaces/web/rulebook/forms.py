@@ -13,6 +13,9 @@ from django.utils.translation import gettext_lazy as _
 
 from sancha.apps.businessday.operations import CalendarDay
 from sancha.interfaces.web.forms import Form
+from sancha.rulebook.rulebase import rulebase
+from sancha.rulebook.rules import Stage
+from sancha.rulebook.vocabulary import choices
 
 _LINE = re.compile(r"^(\d{4}-\d{2}-\d{2})(?:\s*(?:至|~|—|-{2})\s*(\d{4}-\d{2}-\d{2}))?\s+(\S.*)$")
 
@@ -24,6 +27,22 @@ class ParameterFilter(Form):
     q = forms.CharField(label=_("名称、代码、条款、来源"), required=False)
     unsure = forms.BooleanField(label=_("只看待核的"), required=False)
     q.col = "w2"
+
+
+class RuleFilter(Form):
+    """规则筛选。"""
+
+    use_required_attribute = False
+    q = forms.CharField(label=_("名称、代码、条款、说明"), required=False)
+    program = forms.ChoiceField(label=_("项目"), required=False)
+    stage = forms.ChoiceField(label=_("环节"), required=False)
+    q.col = "w2"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        programs = sorted({rule.program for versions in rulebase().rules.values() for rule in versions})
+        self.fields["program"].choices = [("", _now("全部")), *((code, code) for code in programs)]
+        self.fields["stage"].choices = [("", _now("全部")), *choices(Stage)]
 
 
 class CalendarForm(Form):
