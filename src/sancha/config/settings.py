@@ -69,6 +69,7 @@ INSTALLED_APPS = [
     "django.forms",
     "django_htmx",
     "django_otp",
+    "django_otp.plugins.otp_static",
     "django_otp.plugins.otp_totp",
     "axes",
     "sancha.kit",
@@ -173,6 +174,9 @@ if os.environ.get("SANCHA_HTTPS") == "1":
 # Where events may be pushed besides public https addresses: networks like 10.20.0.0/16, and plain http (tests, intranets).
 WEBHOOK_NETWORKS = [text for text in os.environ.get("SANCHA_WEBHOOK_NETWORKS", "").split(",") if text.strip()]
 WEBHOOK_PLAIN_HTTP = os.environ.get("SANCHA_WEBHOOK_HTTP") == "1"
+
+# Posts marked second_factor in posts.yaml must have one where this is on: with HTTPS, unless SANCHA_SECOND_FACTOR says otherwise.
+SECOND_FACTOR_ENFORCED = os.environ.get("SANCHA_SECOND_FACTOR", os.environ.get("SANCHA_HTTPS", "0")) == "1"
 
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 LOGGING = {

@@ -34,7 +34,10 @@ class Within(StrEnum):
 
 
 class Post(Frozen):
-    """岗位。``kinds`` 是可设的机构类别，``permissions`` 是全部权限（公共与成组的都已并入）。"""
+    """岗位。``kinds`` 是可设的机构类别，``permissions`` 是全部权限（公共与成组的都已并入）。
+
+    ``second_factor`` 为真的岗位登录须有第二因素（SEC-1；是否强制由部署设置）。
+    """
 
     code: str
     name: str
@@ -43,6 +46,7 @@ class Post(Frozen):
     permissions: frozenset[str]
     clause: str
     read_only: bool = False
+    second_factor: bool = False
 
 
 class Incompatibility(Frozen):
@@ -75,6 +79,7 @@ class _PostEntry(Frozen):
     sets: tuple[str, ...] = ()
     permissions: tuple[str, ...] = ()
     read_only: bool = False
+    second_factor: bool = False
     clause: str
 
 
@@ -138,6 +143,7 @@ def posts() -> dict[str, Post]:
             permissions=book().permissions_of(entry),
             clause=entry.clause,
             read_only=entry.read_only,
+            second_factor=entry.second_factor,
         )
         for entry in book().posts
     }
@@ -157,6 +163,12 @@ def post_name(code: str) -> str:
     """岗位中文名；目录里已没有的旧岗位原样返回代码，历史记录仍能显示。"""
     post = find_post(code)
     return post.name if post else code
+
+
+def needs_second_factor(code: str) -> bool:
+    """这个岗位登录是否须有第二因素。"""
+    post = find_post(code)
+    return post is not None and post.second_factor
 
 
 def permission_names() -> dict[str, str]:

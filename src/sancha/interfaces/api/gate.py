@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from ninja.security import APIKeyCookie, HttpBearer
 from ninja.utils import check_csrf
@@ -20,7 +21,7 @@ from sancha.interfaces.api.problems import Unauthenticated
 from sancha.kit.actor import Actor
 from sancha.kit.clock import calendar_today
 from sancha.kit.errors import NotFound, NotPermitted
-from sancha.rulebook.posts import permission_names, post_name
+from sancha.rulebook.posts import needs_second_factor, permission_names, post_name
 
 SECOND_FACTOR_DUE = "second_factor_due"
 """会话里的标记：已输密码、还欠第二因素（由登录页写入）。"""
@@ -84,6 +85,12 @@ class Session(APIKeyCookie):
         if request.session.get(SECOND_FACTOR_DUE) and not user.is_verified():
             raise Unauthenticated(
                 "SECOND_FACTOR_DUE", "登录还没有完成第二因素验证。", fix="请先在页面上完成登录，或改用令牌。"
+            )
+        if settings.SECOND_FACTOR_ENFORCED and needs_second_factor(actor.post_code) and not user.is_verified():
+            raise Unauthenticated(
+                "SECOND_FACTOR_REQUIRED",
+                f"「{post_name(actor.post_code)}」登录须有第二因素。",
+                fix="请先在页面上绑定验证器，或改用令牌。",
             )
         if user.must_change_password:
             raise Unauthenticated("PASSWORD_CHANGE_DUE", "首次登录须先改密码。", fix="请先在页面上改密码，或改用令牌。")

@@ -24,8 +24,7 @@ def run(args: argparse.Namespace) -> Any:
     """执行：应用迁移后启动 granian，直到中断。"""
     start_django()
     migrate()
-    with beside(args.with_worker):
-        start_server(args.host, args.port, args.workers)
+    start_server(args.host, args.port, args.workers, with_worker=args.with_worker)
     return None
 
 
@@ -39,8 +38,8 @@ def migrate() -> None:
     call_command("migrate", verbosity=0, interactive=False)
 
 
-def start_server(host: str, port: int, workers: int = 1) -> None:
-    """启动服务器，阻塞到中断。"""
+def start_server(host: str, port: int, workers: int = 1, *, with_worker: bool = True) -> None:
+    """启动服务器，阻塞到中断；``with_worker`` 时旁边开一个后台进程。"""
     from granian import Granian
     from granian.constants import Interfaces
 
@@ -55,4 +54,5 @@ def start_server(host: str, port: int, workers: int = 1) -> None:
         websockets=False,
         log_access=False,
     )
-    server.serve()
+    with beside(with_worker):
+        server.serve()

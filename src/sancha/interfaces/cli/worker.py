@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """参数。"""
     parser.add_argument("--once", action="store_true", help="做完手头的就退出")
     parser.add_argument("--every", type=float, default=5.0, help="间隔秒数")
+    parser.add_argument("--parent", type=int, default=0, help=argparse.SUPPRESS)
 
 
 def run(args: argparse.Namespace) -> Any:
@@ -32,7 +34,8 @@ def run(args: argparse.Namespace) -> Any:
     from django.db import DatabaseError, connection
 
     rounds = 0
-    while True:
+    # Beside a server: one that was killed cannot stop us, so we look for ourselves.
+    while not args.parent or os.getppid() == args.parent:
         try:
             result = work_once(purging=rounds % ROUNDS_BETWEEN_PURGES == 0)
         except DatabaseError:
@@ -49,6 +52,7 @@ def run(args: argparse.Namespace) -> Any:
         rounds += 1
         if not result["waiting"]:
             time.sleep(args.every)
+    return {"rounds": rounds}
 
 
 def work_once(*, purging: bool = False) -> dict[str, int]:
@@ -80,7 +84,8 @@ def beside(wanted: bool) -> Iterator[None]:
     if not wanted:
         yield
         return
-    child = subprocess.Popen([sys.executable, "-m", "sancha.interfaces.cli.main", "worker"], stdin=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "sancha.interfaces.cli.main", "worker", "--parent", str(os.getpid())]
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     try:
         yield
     finally:

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
@@ -15,6 +16,7 @@ from sancha.apps.businessday.queries import business_date
 from sancha.interfaces.web.pages import denied
 from sancha.kit.clock import calendar_today
 from sancha.kit.errors import NotFound, NotPermitted
+from sancha.rulebook.posts import needs_second_factor
 
 HOLDING = "holding_id"
 INSTITUTION = "institution_id"
@@ -86,9 +88,17 @@ class ActorMiddleware:
             return None
         if request.actor is None:
             return _send(request, "choose-post", back=True)
+        if factor_due(request):
+            return _send(request, "second-factor", back=True)
         if not getattr(view, "permission", ""):
             return denied(request, getattr(view, "__name__", "?"))
         return None
+
+
+def factor_due(request: HttpRequest) -> bool:
+    """此岗位须有第二因素，而这次登录没有验过：去绑定（已绑定的在登录时就验过）。"""
+    enforced = settings.SECOND_FACTOR_ENFORCED and needs_second_factor(request.actor.post_code)
+    return bool(enforced and not request.user.is_verified())
 
 
 def identify(request: HttpRequest) -> None:

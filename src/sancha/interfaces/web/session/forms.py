@@ -73,5 +73,17 @@ class CodeForm(Form):
     )
     code.col = "f12"
 
-    def clean_code(self) -> int:
-        return int("".join(str(self.cleaned_data["code"]).split()))
+    def clean_code(self) -> str:
+        return "".join(str(self.cleaned_data["code"]).split())
+
+
+class VerifyForm(CodeForm):
+    """登录时：六位验证码，或一个恢复码。"""
+
+    code = forms.RegexField(
+        r"^\s*([0-9]{3}\s?[0-9]{3}|[A-Za-z0-9]{10})\s*$",
+        label=_("六位验证码，或一个恢复码"),
+        error_messages={"invalid": _("请填验证器上显示的六位数字，或十位恢复码。")},
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "maxlength": "12", "autocapitalize": "none"}),
+    )
+    code.col = "f12"

@@ -18,8 +18,9 @@ from sancha.apps.access.queries import HoldingInfo, account_actor, holdings_of
 from sancha.interfaces.web.middleware import HOLDING, INSTITUTION, SECOND_FACTOR_DUE, business_date_or_calendar
 from sancha.interfaces.web.pages import attempt, go, personal, post_only, public, show, submission_key
 from sancha.interfaces.web.session import second_factor
-from sancha.interfaces.web.session.forms import CodeForm, LoginForm, PasswordForm
+from sancha.interfaces.web.session.forms import CodeForm, LoginForm, PasswordForm, VerifyForm
 from sancha.interfaces.web.session.samples import sample_logins
+from sancha.rulebook.posts import needs_second_factor
 
 TOO_MANY = 429
 
@@ -153,7 +154,7 @@ def verify(request: HttpRequest) -> HttpResponse:
     """登录时核对验证码。"""
     if not request.session.get(SECOND_FACTOR_DUE):
         return redirect(next_of(request))
-    form = CodeForm(request.POST or None)
+    form = VerifyForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         if second_factor.passed(request, form.cleaned_data["code"]):
             request.session.pop(SECOND_FACTOR_DUE, None)
@@ -168,7 +169,10 @@ def manage_second_factor(request: HttpRequest) -> HttpResponse:
     """绑定或解除验证器。"""
     form = CodeForm()
     if request.method == "POST":
-        form, done = _change_second_factor(request)
+        form, done, codes = _change_second_factor(request)
+        if codes:
+            # Not a redirect: the codes exist in this response only, and must not pass through session or URL.
+            return render(request, "session/recovery_codes.html", {"codes": codes.split()})
         if done:
             return go(request, "second-factor", said=done)
     pending = second_factor.device_of(request.user, confirmed=False)
@@ -178,12 +182,16 @@ def manage_second_factor(request: HttpRequest) -> HttpResponse:
         "pending": pending,
         "secret": second_factor.secret_of(pending) if pending else "",
         "uri": second_factor.otpauth_uri(pending) if pending else "",
+        "codes_left": second_factor.codes_left(request.user.pk),
+        "required": settings.SECOND_FACTOR_ENFORCED
+        and request.actor is not None
+        and needs_second_factor(request.actor.post_code),
     }
     return show(request, "session/second_factor.html", context)
 
 
-def _change_second_factor(request: HttpRequest) -> tuple[CodeForm, str]:
-    """办一步，返回表单与办成后说的话（没办成为空）。"""
+def _change_second_factor(request: HttpRequest) -> tuple[CodeForm, str, str]:
+    """办一步，返回表单、办成后说的话（没办成为空）与只显示这一次的恢复码。"""
     act = request.POST.get("act", "")
     common = {
         "actor": account_actor(request.user.pk),
@@ -192,16 +200,18 @@ def _change_second_factor(request: HttpRequest) -> tuple[CodeForm, str]:
     }
     if act == "begin":
         form = CodeForm()
-        return form, _("请用验证器扫描二维码，再填入六位验证码。") if attempt(
-            form, second_factor.begin, **common
-        ) else ""
+        begun = attempt(form, second_factor.begin, **common)
+        return form, _("请用验证器扫描二维码，再填入六位验证码。") if begun else "", ""
     form = CodeForm(request.POST)
     if not form.is_valid():
-        return form, ""
+        return form, "", ""
     code = form.cleaned_data["code"]
-    if act == "confirm" and attempt(form, second_factor.confirm, **common, code=code):
+    said, done = "", None
+    if act == "confirm" and (done := attempt(form, second_factor.confirm, **common, code=code)):
         second_factor.trust(request)
-        return form, _("验证器已绑定。今后登录都要填验证码。")
-    if act == "remove" and attempt(form, second_factor.remove, **common, code=code):
-        return form, _("验证器已解除。")
-    return form, ""
+        said = _("验证器已绑定。今后登录都要填验证码。")
+    elif act == "codes" and (done := attempt(form, second_factor.renew_codes, **common, code=code)):
+        said = _("恢复码已换新。")
+    elif act == "remove" and attempt(form, second_factor.remove, **common, code=code):
+        said = _("验证器已解除。")
+    return form, said, (done or {}).get("codes") or ""
