@@ -9,10 +9,14 @@ from sancha.apps.cashdesk.operations import decide_payment_order
 from sancha.apps.cashdesk.queries import unfinished_money_reason
 from sancha.apps.ledger.kinds import VOUCHER_CHECK
 from sancha.apps.ledger.operations import decide_manual_voucher
+from sancha.apps.parties.departing import register_eraser, register_hold_finder, register_mover
+from sancha.apps.parties.kinds import ERASURE_CHECK, MERGE_CHECK
+from sancha.apps.parties.operations import decide_erasure, decide_merge
 from sancha.apps.products.kinds import PRODUCT_CHECK
 from sancha.apps.products.operations import decide_draft
 from sancha.apps.recovery.kinds import FOLLOW_UP
 from sancha.apps.servicing import events as loan_events
+from sancha.apps.servicing.customers import erase_customer, holds_on_erasure, move_loans
 from sancha.apps.servicing.kinds import ADJUSTMENT_CHECK
 from sancha.apps.servicing.operations import importing
 from sancha.apps.servicing.operations.adjusting import adjust_loan
@@ -44,6 +48,13 @@ def connect() -> None:
     register_closer(PAYMENT_CHECK.code, decide_payment_order)
     register_kind(ADJUSTMENT_CHECK)
     register_closer(ADJUSTMENT_CHECK.code, adjust_loan)
+    register_kind(ERASURE_CHECK)
+    register_closer(ERASURE_CHECK.code, decide_erasure)
+    register_kind(MERGE_CHECK)
+    register_closer(MERGE_CHECK.code, decide_merge)
+    register_hold_finder(holds_on_erasure)
+    register_eraser(erase_customer)
+    register_mover(move_loans)
     register_kind(PRODUCT_CHECK)
     register_closer(PRODUCT_CHECK.code, decide_draft)
     register_kind(FOLLOW_UP)

@@ -64,6 +64,12 @@ class Heartbeat(models.Model):
     at = models.DateTimeField()
 
 
+class ErasureInProgress(models.Model):
+    """正在删除：依法删除个人信息的事务里有一行，事务结束前删去，谁也看不见它；触发器凭它放行个人信息的栏。"""
+
+    started_at = models.DateTimeField()
+
+
 class NumberSequence(models.Model):
     """编号：每个前缀一个计数，取号与业务同事务，号码不复用。"""
 

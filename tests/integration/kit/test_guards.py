@@ -15,7 +15,9 @@ from sancha.apps.ledger.guards import FROZEN_TABLES
 from sancha.apps.parties import guards as parties
 from sancha.apps.servicing import guards as servicing
 from sancha.apps.work import guards as work
+from sancha.kit.erasure import erasing
 from sancha.kit.guards import Guard, guard_statements, missing_triggers
+from sancha.kit.models import ErasureInProgress
 from tests.support.factories_access import fresh_key
 from tests.support.office import Office, open_office
 
@@ -66,7 +68,7 @@ def change(table: str, row: int, column: str, value: Any) -> None:
     ("table", "column", "value"),
     [
         ("servicing_loanfact", "amount_fen", 1),
-        ("servicing_loanfact", "data", "{}"),
+        ("servicing_loanfact", "data", '{"x": 1}'),
         ("servicing_loanfact", "value_on", "2020-01-01"),
         ("servicing_movement", "amount_fen", 1),
         ("cashdesk_receipt", "amount_fen", 99_999_999),
@@ -100,8 +102,30 @@ def test_what_may_change_changes(busy: Office) -> None:
 
 
 @pytest.mark.parametrize(("label", "guard"), GUARDED, ids=IDS)
-def test_every_guarded_table_has_both_triggers(label: str, guard: Guard) -> None:
-    assert missing_triggers([table_of(label, guard)]) == []
+def test_every_guarded_table_has_its_triggers(label: str, guard: Guard) -> None:
+    table = table_of(label, guard)
+    assert missing_triggers([table], erasable=[table] if guard.erasable else []) == []
+
+
+def test_personal_columns_yield_to_an_erasure_and_to_nothing_else(busy: Office) -> None:
+    """只有依法删除的那个事务改得动个人信息的栏；金额与整行那时也动不得，出来就复原。"""
+    row = one_row("cashdesk_receipt")
+    with erasing():
+        change("cashdesk_receipt", row, "payer_name", "〔已删除〕")
+        with pytest.raises(DatabaseError, match="APPEND_ONLY"):
+            change("cashdesk_receipt", row, "amount_fen", 1)
+        with pytest.raises(DatabaseError, match="APPEND_ONLY"), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("DELETE FROM cashdesk_receipt WHERE id = %s", [row])
+    with pytest.raises(DatabaseError, match="APPEND_ONLY"):
+        change("cashdesk_receipt", row, "payer_name", "别人")
+    assert not ErasureInProgress.objects.exists()
+
+
+def test_no_amount_date_or_link_is_erasable() -> None:
+    for label, guard in GUARDED:
+        for column in guard.erasable:
+            field = apps.get_model(label, guard.model)._meta.get_field(column)
+            assert field.get_internal_type() in {"CharField", "TextField", "JSONField"}, (label, guard.model, column)
 
 
 def test_the_books_have_theirs() -> None:
@@ -131,8 +155,8 @@ def test_every_column_but_the_named_ones_is_kept(label: str, guard: Guard) -> No
         else:
             cursor.execute("SELECT sql FROM sqlite_master WHERE name = %s", [name])
         (text,) = cursor.fetchone()
-    kept = {field.column for field in meta.local_concrete_fields} - set(guard.changing)
-    if guard.changing:
+    kept = {field.column for field in meta.local_concrete_fields} - {*guard.changing, *guard.erasable}
+    if guard.changing or guard.erasable:
         # PostgreSQL writes the condition anew, with casts: new.memo::text.
         named = set(re.findall(r"new\.(\w+)", text.replace('"', "").lower()))
         assert named == kept

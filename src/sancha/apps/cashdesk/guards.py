@@ -3,10 +3,18 @@
 from sancha.kit.guards import Guard
 
 GUARDS = (
-    Guard("Receipt", changing=("used_fen", "returned_fen", "state")),
+    Guard(
+        "Receipt",
+        changing=("used_fen", "returned_fen", "state"),
+        erasable=("payer_name", "payer_account_masked", "memo"),
+    ),
     Guard("ReceiptUse"),
     Guard("CashMovement"),
     Guard("TellerDay"),
-    Guard("StatementLine", changing=("explained_by",)),
+    Guard(
+        "StatementLine",
+        changing=("explained_by",),
+        erasable=("counterparty", "counterparty_account_masked", "memo"),
+    ),
     Guard("Reconciliation"),
 )

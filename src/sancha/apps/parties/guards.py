@@ -1,5 +1,10 @@
-"""只许追加的表：信用档案、查看明文的记录、联系方式与关系的历史。主档是投影，可改。"""
+"""只许追加的表：信用档案、查看明文的记录、联系方式与关系的历史。主档是投影，可改。个人信息的栏依法删除时可改。"""
 
 from sancha.kit.guards import Guard
 
-GUARDS = (Guard("PartyFileEntry"), Guard("PartyReveal"), Guard("PartyContact"), Guard("PartyRelation"))
+GUARDS = (
+    Guard("PartyFileEntry", erasable=("content", "note")),
+    Guard("PartyReveal", erasable=("reason",)),
+    Guard("PartyContact", erasable=("value", "holder")),
+    Guard("PartyRelation", erasable=("note",)),
+)

@@ -77,6 +77,7 @@ class Party(models.Model):
 
     ``identity_key`` 是证件的归一写法，唯一：同一个人换了证件类别（身份证、临时身份证）仍是同一档。
     ``institution`` 管户机构；别的机构也与其往来时见 ``PartyPresence``。
+    ``merged_into`` 并入了哪一档：旧客户号从此解析到那一档。``erased_on`` 个人信息已删除，只剩客户号。
     """
 
     number = models.CharField("客户号", max_length=11, unique=True)
@@ -96,6 +97,8 @@ class Party(models.Model):
     institution = models.ForeignKey("access.Institution", on_delete=models.PROTECT, related_name="+")
     created_on = models.DateField("建档日")
     created_at = models.DateTimeField()
+    erased_on = models.DateField("个人信息删除日", null=True)
+    merged_into = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
 
     class Meta:
         indexes = [
@@ -177,3 +180,68 @@ class PartyReveal(models.Model):
     reason = models.CharField(max_length=200)
     on_day = models.DateField()
     recorded_at = models.DateTimeField()
+
+
+class RequestState(models.TextChoices):
+    """申请状态。"""
+
+    OPEN = "OPEN", "待复核"
+    DONE = "DONE", "已办理"
+    RETURNED = "RETURNED", "已退回"
+
+
+class ErasureGround(models.TextChoices):
+    """删除的事由（个人信息保护法第四十七条各项）。"""
+
+    PURPOSE_DONE = "PURPOSE_DONE", "处理目的已实现或不再必要"
+    SERVICE_ENDED = "SERVICE_ENDED", "停止提供服务或保存期届满"
+    CONSENT_WITHDRAWN = "CONSENT_WITHDRAWN", "个人撤回同意"
+    UNLAWFUL = "UNLAWFUL", "违法或违约处理"
+
+
+class ErasureRequest(models.Model):
+    """个人信息删除：申请与墓碑。办理之后这一行说得清谁、何时、为什么、依哪条删的；``erased`` 是各处删了几行，没有内容。"""
+
+    party = models.ForeignKey(Party, on_delete=models.PROTECT, related_name="erasures")
+    ground = models.CharField("事由", max_length=20, choices=ErasureGround.choices)
+    reason = models.CharField("说明", max_length=200)
+    clause = models.CharField("依据", max_length=40)
+    institution = models.ForeignKey("access.Institution", on_delete=models.PROTECT, related_name="+")
+    state = models.CharField(max_length=10, choices=RequestState.choices, default=RequestState.OPEN)
+    requested_by_id = models.BigIntegerField()
+    requested_on = models.DateField()
+    decided_by_id = models.BigIntegerField(null=True)
+    decided_on = models.DateField(null=True)
+    recorded_at = models.DateTimeField()
+    erased = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["party"], condition=models.Q(state="OPEN"), name="parties_one_open_erasure"
+            ),
+        ]
+
+
+class MergeRequest(models.Model):
+    """客户合并：``duplicate`` 并入 ``survivor``；办理后借据与往来都归存续的一档，旧客户号照样查得到。"""
+
+    survivor = models.ForeignKey(Party, on_delete=models.PROTECT, related_name="+")
+    duplicate = models.ForeignKey(Party, on_delete=models.PROTECT, related_name="+")
+    reason = models.CharField("理由", max_length=200)
+    institution = models.ForeignKey("access.Institution", on_delete=models.PROTECT, related_name="+")
+    state = models.CharField(max_length=10, choices=RequestState.choices, default=RequestState.OPEN)
+    requested_by_id = models.BigIntegerField()
+    requested_on = models.DateField()
+    decided_by_id = models.BigIntegerField(null=True)
+    decided_on = models.DateField(null=True)
+    recorded_at = models.DateTimeField()
+    moved = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["duplicate"], condition=models.Q(state="OPEN"), name="parties_one_open_merge"
+            ),
+            models.CheckConstraint(condition=~models.Q(survivor=models.F("duplicate")), name="parties_merge_of_two"),
+        ]

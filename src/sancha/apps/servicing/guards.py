@@ -2,4 +2,4 @@
 
 from sancha.kit.guards import Guard
 
-GUARDS = (Guard("LoanFact"), Guard("Movement"))
+GUARDS = (Guard("LoanFact", erasable=("data",)), Guard("Movement"))

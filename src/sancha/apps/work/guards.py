@@ -2,4 +2,9 @@
 
 from sancha.kit.guards import Guard
 
-GUARDS = (Guard("Submission"), Guard("Signature"), Guard("Decision"), Guard("TaskEvent"))
+GUARDS = (
+    Guard("Submission", erasable=("data",)),
+    Guard("Signature", erasable=("signer",)),
+    Guard("Decision", erasable=("opinion",)),
+    Guard("TaskEvent", erasable=("data",)),
+)

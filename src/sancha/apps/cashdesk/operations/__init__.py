@@ -6,6 +6,7 @@
 
 from sancha.apps.cashdesk.operations.accounts import mask_account, open_own_account
 from sancha.apps.cashdesk.operations.direct_debit import create_debit_batch, record_debit_results, send_debit_batch
+from sancha.apps.cashdesk.operations.erasing import erase_money_trails, move_debits
 from sancha.apps.cashdesk.operations.payments import (
     authorize_payment_order,
     cancel_payment_order,
@@ -43,11 +44,13 @@ __all__ = [
     "create_payment_order",
     "decide_payment_order",
     "enter_payment_order",
+    "erase_money_trails",
     "explain_statement_line",
     "fail_payment_order",
     "import_statement",
     "mask_account",
     "move_cash",
+    "move_debits",
     "open_own_account",
     "record_debit_results",
     "record_receipt",

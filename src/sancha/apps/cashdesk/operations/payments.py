@@ -19,7 +19,7 @@ from sancha.apps.work import queries as tasks
 from sancha.kit.actor import Actor
 from sancha.kit.clock import now
 from sancha.kit.errors import Conflict, DomainError, NotFound, NotPermitted
-from sancha.kit.operation import operation
+from sancha.kit.operation import keyed_digest, operation
 
 
 @operation("cashdesk.return_receipt", permission="cashdesk.pay")
@@ -213,8 +213,8 @@ def correct_payment_order(
     if not payee_name.strip():
         raise DomainError("ORDER_FIELD", "没有收款人。", field="payee_name", fix="请补全收款人。")
     _drop_check(order, actor, on, "录入人改正后重新送复核")
-    was = {name: getattr(order, name) for name in ("payee_name", "payee_bank", "memo")}
-    was["payee_account"] = mask_account(order.payee_account)
+    # The audit lives for ever: it names the columns, and digests tell whether a value was this one.
+    was = {name: keyed_digest(getattr(order, name)) for name in ("payee_name", "payee_account", "payee_bank", "memo")}
     order.payee_name, order.payee_bank, order.memo = payee_name.strip()[:80], payee_bank[:80], memo[:200]
     order.payee_account = payee_account.strip() or order.payee_account
     order.state, order.revision = OrderState.CREATED, order.revision + 1
@@ -258,7 +258,7 @@ def settle_payment_order(*, actor: Actor, key: str, order_id: int, bank_serial: 
     against = accounts.role("SUSPENSE" if order.purpose == Purpose.RETURN else "LOAN_CLEARING")
     order.voucher_id = post_voucher(
         booked_on=on, institution_id=order.institution_id, source="CASHDESK", kind="PAYMENT",
-        summary=f"付款 {Purpose(order.purpose).label} {order.payee_name}", subject=order.subject, actor=actor,
+        summary=f"付款 {Purpose(order.purpose).label} 第 {order.pk} 号", subject=order.subject, actor=actor,
         authorized_by=order.authorized_by, accounts=accounts,
         lines=[
             LineSpec(order.amount_fen, account_id=against),

@@ -80,7 +80,7 @@ def take_receipts(
         [
             VoucherSpec(
                 booked_on=on, institution_id=own_account.institution_id, source="CASHDESK", kind="RECEIPT",
-                summary=f"收款 {row.payer_name} {row.serial}".strip(), subject=row.subject_hint,
+                summary=f"收款 {row.serial}", subject=row.subject_hint,
                 lines=[
                     LineSpec(row.amount_fen, account_id=own_account.ledger_account_id),
                     LineSpec(-row.amount_fen, account_id=suspense),

@@ -4,7 +4,9 @@
 """
 
 from sancha.apps.parties.operations.amending import amend_party
+from sancha.apps.parties.operations.erasing import decide_erasure, request_erasure
 from sancha.apps.parties.operations.facts import append_facts, record_fact
+from sancha.apps.parties.operations.merging import decide_merge, request_merge
 from sancha.apps.parties.operations.registering import RowOutcome, add_parties, register_parties, register_party
 from sancha.apps.parties.operations.relations import add_contact, add_relation, end_relation
 from sancha.apps.parties.operations.revealing import REVEALABLE, record_reveal, reveal_party
@@ -17,10 +19,14 @@ __all__ = [
     "add_relation",
     "amend_party",
     "append_facts",
+    "decide_erasure",
+    "decide_merge",
     "end_relation",
     "record_fact",
     "record_reveal",
     "register_parties",
     "register_party",
+    "request_erasure",
+    "request_merge",
     "reveal_party",
 ]

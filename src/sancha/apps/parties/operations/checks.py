@@ -27,8 +27,8 @@ def index_names(names: Sequence[tuple[int, str]]) -> None:
 
 def locked_party(actor: Actor, party_id: int) -> Party:
     """上锁取范围内的客户。"""
-    queries.party_in_scope(actor, party_id)
-    return Party.objects.select_for_update().get(pk=party_id)
+    found = queries.live_party(actor, party_id)
+    return Party.objects.select_for_update().get(pk=found.pk)
 
 
 def officers_known(items: Iterable[Prepared]) -> set[int]:

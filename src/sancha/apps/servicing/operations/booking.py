@@ -89,7 +89,7 @@ def book_loan(
             value=elements.start,
             fix="起息日不能晚于营业日。",
         )
-    party = parties.party_in_scope(actor, party_id)
+    party = parties.live_party(actor, party_id)
     problems = products.element_problems(product_id=product_id, chosen=elements)
     if problems:
         raise DomainError(

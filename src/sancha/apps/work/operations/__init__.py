@@ -9,6 +9,7 @@ from sancha.apps.work.operations.closing import (
     replace_task,
     submit_task,
 )
+from sancha.apps.work.operations.erasing import erase_reports, erase_tasks, move_tasks
 from sancha.apps.work.operations.evidence import attach_evidence, evidence_path, keep_evidence
 from sancha.apps.work.operations.filling import ensure_form, publish_form, save_form, sign_form
 from sancha.apps.work.operations.raising import TaskSpec, raise_task, raise_tasks
@@ -35,8 +36,11 @@ __all__ = [
     "close_task",
     "comment_task",
     "ensure_form",
+    "erase_reports",
+    "erase_tasks",
     "evidence_path",
     "keep_evidence",
+    "move_tasks",
     "publish_form",
     "raise_task",
     "raise_tasks",

@@ -28,7 +28,7 @@ from sancha.apps.parties.models import (
     RelationKind,
 )
 from sancha.kit.actor import Actor
-from sancha.kit.errors import DomainError, NotFound
+from sancha.kit.errors import Conflict, DomainError, NotFound
 from sancha.kit.paging import Page, paginate
 from sancha.rulebook.vocabulary import CustomerKind
 
@@ -111,6 +111,8 @@ class PartyDetail:
     officer_name: str
     presences: tuple[str, ...]
     created_on: date
+    erased_on: date | None
+    former_numbers: tuple[str, ...]
     contacts: tuple[ContactRow, ...]
     relations: tuple[RelationRow, ...]
     entries: tuple[EntryRow, ...]
@@ -139,11 +141,13 @@ def parties_in_scope(actor: Actor) -> QuerySet[Party]:
 
 
 def party_in_scope(actor: Actor, party_id: int) -> Party:
-    """范围内的一位客户。
+    """范围内的一位客户；旧档已并入别的一档的，给出那一档。
 
     :raises NotFound: 没有，或在范围之外（两者不作区分）。
     """
-    found = parties_in_scope(actor).filter(pk=party_id).first()
+    found = parties_in_scope(actor).filter(pk=party_id).select_related("merged_into").first()
+    if found is not None and found.merged_into is not None:
+        found = found.merged_into
     if found is None:
         raise NotFound(
             "PARTY_NOT_FOUND",
@@ -155,10 +159,40 @@ def party_in_scope(actor: Actor, party_id: int) -> Party:
     return found
 
 
+def live_party(actor: Actor, party_id: int) -> Party:
+    """范围内、还能办业务的一位客户：个人信息已删除的不行。
+
+    :raises NotFound: 没有，或在范围之外。
+    :raises Conflict: 个人信息已删除。
+    """
+    found = party_in_scope(actor, party_id)
+    if found.erased_on is not None:
+        raise Conflict(
+            "PARTY_ERASED",
+            f"客户 {found.number} 的个人信息已于 {found.erased_on} 删除。",
+            field="party_id",
+            value=party_id,
+            clause="PIPL-47",
+            fix="要再办业务，请凭证件重新登记。",
+        )
+    return found
+
+
+def family_ids(party_id: int) -> tuple[int, ...]:
+    """一档连同并入它的旧档的编号：档案、关系、联系方式按它查。"""
+    return (party_id, *Party.objects.filter(merged_into_id=party_id).order_by("pk").values_list("pk", flat=True))
+
+
+def guaranteed_by(party_ids: Iterable[int]) -> list[int]:
+    """这些人担保过谁（不论是否已结束）：借款人的客户编号。"""
+    rows = PartyRelation.objects.filter(other_id__in=list(party_ids), kind=RelationKind.GUARANTOR)
+    return sorted(set(rows.values_list("party_id", flat=True)))
+
+
 def list_parties(*, actor: Actor, filters: PartyFilter, page: int = 1, size: int = 50) -> Page[PartyRow]:
     """客户清单（遮蔽），新建的在前。两条语句。"""
     actor.require("parties.view")
-    rows = parties_in_scope(actor)
+    rows = parties_in_scope(actor).filter(merged_into=None)
     if filters.text.strip():
         rows = rows.filter(matching(filters.text))
     if filters.kind:
@@ -167,7 +201,7 @@ def list_parties(*, actor: Actor, filters: PartyFilter, page: int = 1, size: int
         rows = rows.filter(institution_id=filters.institution_id)
     if filters.officer_id:
         rows = rows.filter(officer_id=filters.officer_id)
-    return paginate(rows.order_by("-pk"), page=page, size=size, to_row=_row)
+    return paginate(rows.order_by("-pk"), page=page, size=size, to_row=row_of)
 
 
 def search(*, actor: Actor, text: str, limit: int = 20) -> list[PartyRow]:
@@ -177,8 +211,8 @@ def search(*, actor: Actor, text: str, limit: int = 20) -> list[PartyRow]:
         return []
     wanted = _as_name(text.strip())
     closeness = Case(When(name=wanted, then=Value(0)), When(name__startswith=wanted, then=Value(1)), default=Value(2))
-    rows = parties_in_scope(actor).filter(matching(text)).order_by(closeness, "-pk")
-    return [_row(party) for party in rows[: max(1, min(limit, LONGEST_SEARCH))]]
+    rows = parties_in_scope(actor).filter(matching(text), merged_into=None).order_by(closeness, "-pk")
+    return [row_of(party) for party in rows[: max(1, min(limit, LONGEST_SEARCH))]]
 
 
 def find_by_id_number(*, actor: Actor, id_kind: str, id_number: str) -> PartyRow | None:
@@ -188,7 +222,7 @@ def find_by_id_number(*, actor: Actor, id_kind: str, id_number: str) -> PartyRow
         return None
     number = _old_to_new(IdKind(id_kind), normalized(id_number))
     found = Party.objects.filter(identity_key=identity_key(IdKind(id_kind), number)).first()
-    return _row(found) if found else None
+    return row_of(found) if found else None
 
 
 def party_detail(*, actor: Actor, party_id: int, on: date, entry_limit: int = 100) -> PartyDetail:
@@ -198,35 +232,50 @@ def party_detail(*, actor: Actor, party_id: int, on: date, entry_limit: int = 10
     """
     actor.require("parties.view")
     party = party_in_scope(actor, party_id)
-    contacts = _current(PartyContact.objects.filter(party=party), on)
-    entries = list(PartyFileEntry.objects.filter(party=party).order_by("-pk")[:entry_limit])
-    presences = list(PartyPresence.objects.filter(party=party).values_list("institution_id", flat=True))
+    former = dict(Party.objects.filter(merged_into=party).order_by("pk").values_list("pk", "number"))
+    family = (party.pk, *former)
+    contacts = _current(PartyContact.objects.filter(party_id__in=family), on)
+    entries = list(PartyFileEntry.objects.filter(party_id__in=family).order_by("-pk")[:entry_limit])
+    presences = list(
+        PartyPresence.objects.filter(party=party).exclude(institution_id=party.institution_id)
+        .values_list("institution_id", flat=True)
+    )  # fmt: skip
     institutions = institutions_by_id([party.institution_id, *presences])
     names = names_of([party.officer_id, *(entry.recorded_by_id for entry in entries)])
     return PartyDetail(
-        row=_row(party),
+        row=row_of(party),
         industry_code=party.industry_code,
         occupation=party.occupation,
         institution_name=institutions[party.institution_id].name,
         officer_name=names.get(party.officer_id or 0, ""),
         presences=tuple(institutions[pk].name for pk in presences),
         created_on=party.created_on,
+        erased_on=party.erased_on,
+        former_numbers=tuple(former.values()),
         contacts=tuple(_contact(row, clear=False) for row in contacts),
-        relations=tuple(relations_of(party_id=party.pk, on=on)),
+        relations=tuple(_relations(family, on)),
         entries=tuple(_entry(entry, names.get(entry.recorded_by_id or 0, "系统")) for entry in entries),
     )
 
 
 def relations_of(*, party_id: int, on: date, known_on: date | None = None) -> list[RelationRow]:
-    """某日在期的关系，两个方向都算；``known_on`` 给出时只用那天及以前录入的。一条语句。"""
-    rows = standing(PartyRelation.objects.filter(Q(party_id=party_id) | Q(other_id=party_id)), known_on=known_on)
-    rows = rows.filter(_valid_on(on)).select_related("party", "other").order_by("kind", "pk")
-    return [_relation(row, party_id) for row in rows]
+    """某日在期的关系，两个方向都算；``known_on`` 给出时只用那天及以前录入的。两条语句。"""
+    return _relations(family_ids(party_id), on, known_on)
+
+
+def _relations(family: tuple[int, ...], on: date, known_on: date | None = None) -> list[RelationRow]:
+    between = Q(party_id__in=family) | Q(other_id__in=family)
+    # Two files of one person are no relation of his.
+    rows = standing(PartyRelation.objects.filter(between), known_on=known_on).exclude(
+        party_id__in=family, other_id__in=family
+    )
+    rows = rows.filter(_valid_on(on)).select_related("party__merged_into", "other__merged_into").order_by("kind", "pk")
+    return [_relation(row, family) for row in rows]
 
 
 def party_rows(ids: Iterable[int]) -> dict[int, PartyRow]:
     """一次取多位客户的遮蔽主档（借据清单等用），不看范围：范围由调用方的主体决定。"""
-    return {party.pk: _row(party) for party in Party.objects.filter(pk__in=set(ids))}
+    return {party.pk: row_of(party) for party in Party.objects.filter(pk__in=set(ids))}
 
 
 def party_row(*, actor: Actor, party_id: int) -> PartyRow:
@@ -234,7 +283,7 @@ def party_row(*, actor: Actor, party_id: int) -> PartyRow:
 
     :raises NotFound: 没有，或在范围之外。
     """
-    return _row(party_in_scope(actor, party_id))
+    return row_of(party_in_scope(actor, party_id))
 
 
 def matching_party_ids(text: str) -> QuerySet[Party, int]:
@@ -243,8 +292,9 @@ def matching_party_ids(text: str) -> QuerySet[Party, int]:
 
 
 def party_ids(numbers: Iterable[str]) -> dict[str, int]:
-    """客户号 → 编号（导入用）。"""
-    return dict(Party.objects.filter(number__in=set(numbers)).values_list("number", "pk"))
+    """客户号 → 编号（导入用）；旧号解析到并入的那一档。"""
+    rows = Party.objects.filter(number__in=set(numbers)).values_list("number", "pk", "merged_into_id")
+    return {number: merged or pk for number, pk, merged in rows}
 
 
 def vocabulary() -> dict[str, list[tuple[str, str]]]:
@@ -271,7 +321,7 @@ def clear_fields(*, party_id: int, fields: Sequence[str], on: date) -> dict[str,
     if "birth" in fields:
         clear["birth"] = party.birth.isoformat() if party.birth else None
     if "contacts" in fields:
-        rows = _current(PartyContact.objects.filter(party=party), on)
+        rows = _current(PartyContact.objects.filter(party_id__in=family_ids(party_id)), on)
         clear["contacts"] = [
             {
                 "channel": row.channel,
@@ -292,7 +342,8 @@ def matching(text: str) -> Q:
     wanted = text.strip()
     upper = normalized(wanted)
     if PARTY_NUMBER.fullmatch(upper):
-        return Q(number=upper)
+        # The number of a file that was merged still finds the person.
+        return Q(number=upper) | Q(pk__in=Party.objects.filter(number=upper).values("merged_into_id"))
     if upper.isascii() and re.fullmatch(r"[A-Z0-9]+", upper) and any(letter.isdigit() for letter in upper):
         exact = Q(identity_key__in=sorted({identity_key(kind, _old_to_new(kind, upper)) for kind in IdKind}))
         return exact | Q(phone=upper) if len(upper) >= SHORTEST_PHONE else exact
@@ -352,7 +403,8 @@ def _old_to_new(kind: IdKind, number: str) -> str:
 # 行 -----------------------------------------------------------------------------------------------------------
 
 
-def _row(party: Party) -> PartyRow:
+def row_of(party: Party) -> PartyRow:
+    """遮蔽的主档。"""
     return PartyRow(
         id=party.pk,
         number=party.number,
@@ -381,9 +433,10 @@ def _contact(row: PartyContact, *, clear: bool) -> ContactRow:
     )
 
 
-def _relation(row: PartyRelation, party_id: int) -> RelationRow:
-    inverse = row.other_id == party_id
+def _relation(row: PartyRelation, family: tuple[int, ...]) -> RelationRow:
+    inverse = row.other_id in family
     other = row.party if inverse else row.other
+    other = other.merged_into or other
     return RelationRow(
         id=row.pk,
         kind=row.kind,

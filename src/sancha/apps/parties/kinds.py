@@ -1,0 +1,22 @@
+"""客户的任务种类：个人信息删除复核、客户合并复核。"""
+
+from sancha.apps.work.operations import second_check
+
+_POSTS = ("BRANCH_MANAGER", "GC_REVIEWER")
+ERASURE_CHECK = second_check(
+    "ERASURE_CHECK",
+    "个人信息删除复核",
+    posts=_POSTS,
+    permission="parties.authorize",
+    approve="同意删除",
+    rule="个人信息删除的申请与复核须两人办理",
+    clause="PIPL-47",
+)
+MERGE_CHECK = second_check(
+    "MERGE_CHECK",
+    "客户合并复核",
+    posts=_POSTS,
+    permission="parties.authorize",
+    approve="同意合并",
+    rule="客户合并的申请与复核须两人办理",
+)
