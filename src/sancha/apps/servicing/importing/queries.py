@@ -201,7 +201,7 @@ def batch_problems(
     batch = _batch(actor, batch_id)
     files = _file_names(batch)
     return paginate(
-        _doubtful(batch, code, severity, role), page=page, size=size, to_row=lambda row: _problem_row(row, files)
+        _doubtful(batch, code, severity, role), page=page, size=size, to_row=lambda row: _problem_row(row, batch, files)
     )
 
 
@@ -219,7 +219,7 @@ def lines_of(batch: ImportBatch) -> Iterator[dict[str, Any]]:
     for row in _doubtful(batch, "", "", "").iterator(chunk_size=2000):
         for problem in row.problems:
             yield _line(
-                files.get(row.file_no, ""), row.number, ROLE_NAMES[row.role], row.ref, problem, row.get_status_display()
+                files.get(row.file_no, ""), row.number, ROLE_NAMES[row.role], row.ref, problem, _status_name(row, batch)
             )
 
 
@@ -311,7 +311,7 @@ def batch_rows(*, actor: Actor, batch_id: int, status: str = "", page: int = 1, 
             "amount": row.cells.get("amount_fen", ""),
             "value_on": row.cells.get("value_on", ""),
             "status": row.status,
-            "status_name": row.get_status_display(),
+            "status_name": _status_name(row, batch),
             "allocated": row.result.get("allocated", {}),
             "voucher_id": row.result.get("voucher_id"),
             "problems": [problem["message"] for problem in row.problems],
@@ -355,7 +355,7 @@ def _doubtful(batch: ImportBatch, code: str, severity: str, role: str) -> Any:
     return rows.order_by("file_no", "number", "pk")
 
 
-def _problem_row(row: ImportRow, files: Mapping[int, str]) -> dict[str, Any]:
+def _problem_row(row: ImportRow, batch: ImportBatch, files: Mapping[int, str]) -> dict[str, Any]:
     return {
         "row_id": row.pk,
         "file": files.get(row.file_no, ""),
@@ -363,7 +363,7 @@ def _problem_row(row: ImportRow, files: Mapping[int, str]) -> dict[str, Any]:
         "role": ROLE_NAMES[row.role],
         "ref": row.ref,
         "status": row.status,
-        "status_name": row.get_status_display(),
+        "status_name": _status_name(row, batch),
         "loan_id": row.loan_id,
         "problems": [
             problem
@@ -374,6 +374,15 @@ def _problem_row(row: ImportRow, files: Mapping[int, str]) -> dict[str, Any]:
             for problem in row.problems
         ],
     }
+
+
+def _in_kind(name: str, batch: ImportBatch) -> str:
+    """还款文件说入账，不说转入。"""
+    return name if batch.kind == "PORTFOLIO" else name.replace("转入", "入账")
+
+
+def _status_name(row: ImportRow, batch: ImportBatch) -> str:
+    return _in_kind(str(row.get_status_display()), batch)
 
 
 def _line(file: str, number: int, role: str, ref: str, problem: Mapping[str, str], status: str) -> dict[str, Any]:
@@ -427,7 +436,7 @@ def _batch_row(batch: ImportBatch, names: Mapping[int, str]) -> BatchRow:
         kind=batch.kind,
         kind_name=KIND_NAMES[batch.kind],
         status=batch.status,
-        status_name=batch.get_status_display(),
+        status_name=_in_kind(str(batch.get_status_display()), batch),
         layout_code=batch.layout_code,
         institution_id=batch.institution_id,
         institution_name=batch.institution.name,

@@ -28,6 +28,7 @@ STAFF = (
     ("qianjing", "钱静", "AUDITOR", "01"),
     ("sunlei", "孙磊", "DAYCLOSE_OPERATOR", "01"),
     ("lizhong", "李中", "DEPARTMENT_HEAD", "010101"),
+    ("caojun", "曹军", "BUSINESS_MANAGER", "010101"),
     ("zhouyan", "周燕", "PRODUCT_MANAGER", "0101"),
     ("taoan", "陶安", "DEPARTMENT_HEAD", "0101"),
     ("wuhao", "吴昊", "REVIEWER", "010101"),

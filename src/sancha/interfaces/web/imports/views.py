@@ -175,7 +175,7 @@ def _results(request: HttpRequest, batch_id: int) -> Table:
             Column("value_on", _("还款日")),
             Column("amount", _("金额"), css="r"),
             Column("status", _("结果"), show=_row_status),
-            Column("problems", _("说明"), show=lambda r: "；".join(r["problems"]), css="wrap muted"),
+            Column("problems", _("说明"), show=lambda r: " ".join(r["problems"]), css="wrap muted"),
         ],
         found.rows,
         pagination=Pagination.over(found),
