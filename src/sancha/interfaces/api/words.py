@@ -127,6 +127,7 @@ delivery_id 投递编号
 delivery_ids 投递编号
 depth 在树中的层数，根为 0
 detail 错在哪里
+details 各处办了几行：表名 → 行数
 difference 差额（元）
 differences 差异
 differences_open 还没处理的差异数
@@ -144,6 +145,7 @@ due_from 下次应还日不早于
 due_on 应还日或到期日
 due_to 下次应还日不晚于
 due_today 今日到期数
+duplicate_id 要并入的客户编号
 duplicates 重复跳过的笔数
 duties 职责
 effective_from 起效日
@@ -156,6 +158,7 @@ entered_by_name 录入人
 entered_on 录入日
 entries 信用档案条目
 entry_id 信用档案条目编号
+erased_on 个人信息删除日，空为没有删
 error 没成的原因
 errors 逐处错误
 event 事件名
@@ -190,12 +193,14 @@ first_on 首日
 first_year 起年
 fix 怎么办
 form 表单
+former_numbers 并入本档的旧客户号
 from_account_id 转出账户编号
 from_days 账龄自（天）
 future 超出应还的部分的去向：NEXT 留作溢缴，LAST 缩期，REDUCE 减额
 gender 性别
 gist 要旨
 grace_periods 只付息的期数
+ground 事由代码
 group_id 营业日组编号
 groups 营业日组
 guarantee 担保方式
@@ -347,6 +352,7 @@ party_id 客户编号
 party_id_number 证件号码（遮蔽）
 party_kind 客户类别
 party_name 客户姓名
+party_number 客户号
 password 首次密码，只在这一次响应里
 path 路径
 paused_reason 暂停原因
@@ -412,6 +418,9 @@ repeated 是否早已做完
 replaced_by_id 替代它的任务编号
 replaces 被替换的联系方式编号
 reprices_on 下次重定价日
+request_id 申请编号
+requested_by 申请人
+requested_on 申请日
 required 缺了就不能接业务
 results 回盘各行
 returned 已退回（元）
@@ -482,6 +491,8 @@ subject_type 对象类型
 subscription_id 订阅编号
 subsidy 第三方承担的利息（元）
 summary 摘要
+survivor_id 存续的客户编号
+survivor_number 存续一档的客户号
 taken_at 拍摄时刻
 task_id 任务编号
 teller 柜员编号
@@ -506,6 +517,7 @@ unit 单位
 unpaid 未还（元）
 unsealed 待封存的条数
 unsure 来源不牢、须核对
+until 最早可办之日，空为没有定日
 url 网址
 used 已用（元）
 username 用户名

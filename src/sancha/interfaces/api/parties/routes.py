@@ -12,7 +12,19 @@ from sancha.apps.parties import operations, queries
 from sancha.apps.servicing import queries as servicing
 from sancha.interfaces.api.endpoints import Paging, Spec, act, ask, caller_of, page_reply
 from sancha.interfaces.api.servicing.presenting import LoanRowReply
-from sancha.interfaces.api.shapes import Day, Id, Word, body_of, done, page_of, query_of, reply_of, specs_of, text_of
+from sancha.interfaces.api.shapes import (
+    Day,
+    Id,
+    Word,
+    body_of,
+    done,
+    page_of,
+    query_of,
+    record,
+    reply_of,
+    specs_of,
+    text_of,
+)
 
 router = Router(tags=["客户"])
 PartyQuery = query_of(queries.PartyFilter)
@@ -154,3 +166,47 @@ def relations(request: HttpRequest, *, party_id: Id, on: Day | None = None, know
     caller = caller_of(request)
     queries.party_in_scope(caller.actor, party_id)
     return queries.relations_of(party_id=party_id, on=on or caller.business_date, known_on=known_on)
+
+
+HoldReply = record(
+    "ErasureHold",
+    {"kind": str, "text": str, "clause": str, "until": Day | None},
+    "删除个人信息的一件妨碍。",
+)
+RequestDone = done("PartyRequestDone", request_id=int, task_id=int)
+
+
+@ask(router, "/parties/{party_id}/erasure-holds", "parties.view", "删除的妨碍", reply=HoldReply, many=True)
+def erasure_holds(request: HttpRequest, *, party_id: Id) -> Any:
+    """现在删除这位客户的个人信息，有什么挡着：未了的借据与担保、没满的保存期（``until`` 最早可删之日）。空数组即可以申请。"""
+    caller = caller_of(request)
+    party = queries.party_in_scope(caller.actor, party_id)
+    found = queries.holds_on_party(party, on=caller.business_date)
+    return [{"kind": hold.kind, "text": hold.text, "clause": hold.clause, "until": hold.until} for hold in found]
+
+
+@ask(router, "/parties/{party_id}/requests", "parties.view", "删除与合并的记录", reply=queries.RequestInfo, many=True)
+def requests(request: HttpRequest, *, party_id: Id) -> Any:
+    """这位客户（连同并入他的旧档）的删除与合并：谁申请、谁复核、为什么、依哪条、各处办了几行。"""
+    party = queries.party_in_scope(caller_of(request).actor, party_id)
+    return queries.requests_of(party.pk)
+
+
+act(
+    router,
+    "/parties/{party_id}/erasure",
+    operations.request_erasure,
+    "申请删除个人信息",
+    reply=RequestDone,
+    status=201,
+    example={"ground": "CONSENT_WITHDRAWN", "reason": "本人书面撤回同意"},
+)
+act(
+    router,
+    "/parties/{survivor_id}/merge",
+    operations.request_merge,
+    "申请合并客户",
+    reply=RequestDone,
+    status=201,
+    example={"duplicate_id": 2, "reason": "同一人先后凭护照、身份证建档"},
+)

@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from sancha.apps.access.queries import InstitutionInfo
-from sancha.apps.parties.queries import PartyFilter, vocabulary
+from sancha.apps.parties.queries import PartyFilter, erasure_grounds, vocabulary
 from sancha.interfaces.web.access.forms import institution_choices
 from sancha.interfaces.web.forms import DateField, Form
 from sancha.rulebook.vocabulary import CustomerKind, choices
@@ -119,6 +119,28 @@ class RelationForm(Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["kind"].choices = vocabulary()["relations"]
+
+
+class ErasureForm(Form):
+    """申请删除个人信息。"""
+
+    ground = forms.ChoiceField(label=_("事由"))
+    reason = forms.CharField(label=_("说明"), max_length=200, help_text=_("如：本人 3 月 2 日书面申请，附件存档。"))
+    ground.col = reason.col = WIDE
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["ground"].choices = erasure_grounds()
+
+
+class MergeForm(Form):
+    """申请把另一档并入本档。"""
+
+    duplicate_number = forms.CharField(
+        label=_("要并入本档的客户号"), max_length=11, help_text=_("C 加十位数字；其借据与档案归本档，旧号仍查得到。")
+    )
+    reason = forms.CharField(label=_("理由"), max_length=200)
+    duplicate_number.col = reason.col = WIDE
 
 
 class EntryForm(Form):

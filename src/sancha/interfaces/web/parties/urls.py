@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from sancha.interfaces.web.parties import views
+from sancha.interfaces.web.parties import departing, views
 
 app_name = "parties"
 urlpatterns = [
@@ -13,5 +13,9 @@ urlpatterns = [
     path("<int:party_id>/amend/", views.amend, name="amend"),
     path("<int:party_id>/contacts/", views.add_contact, name="add-contact"),
     path("<int:party_id>/relations/", views.add_relation, name="add-relation"),
+    path("<int:party_id>/erase/", departing.erase, name="erase"),
+    path("<int:party_id>/merge/", departing.merge, name="merge"),
+    path("erasures/<int:request_id>/brief/", departing.erasure_brief, name="erasure-brief"),
+    path("merges/<int:request_id>/brief/", departing.merge_brief, name="merge-brief"),
     path("<int:party_id>/entries/", views.add_entry, name="add-entry"),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
@@ -13,27 +13,15 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from sancha.apps.access.queries import holders_of, institution_tree
 from sancha.apps.parties import operations
-from sancha.apps.parties.queries import EntryRow, PartyRow, list_parties, party_detail, party_ids
-from sancha.apps.servicing.queries import loans_of_party
-from sancha.interfaces.web.forms import Form
-from sancha.interfaces.web.loans.listing import loan_table
-from sancha.interfaces.web.loans.words import pill
+from sancha.apps.parties.queries import PartyRow, list_parties, party_ids, party_in_scope
 from sancha.interfaces.web.pages import attempt, blame, go, page, post_only, show, submission_key
 from sancha.interfaces.web.parties import forms
+from sancha.interfaces.web.parties.pages import party_page
 from sancha.interfaces.web.tables import Column, Pagination, Table, page_number
 from sancha.kit.errors import NotFound
 
 READ, EDIT, REVEAL = "parties.view", "parties.edit", "parties.reveal"
 OFFICER_POST = "LOAN_OFFICER"
-TOPICS = dict(forms.EntryForm.base_fields["topic"].choices) | {
-    "party.amended": _("资料更正"),
-    "party.claimed": _("再次登记时所填不同"),
-}
-FIELDS = (
-    dict(forms.AMENDABLE)
-    | dict(forms.REVEAL)
-    | {"officer_id": _("管户人"), "institution_id": _("管户机构"), "id_kind": _("证件类别")}
-)
 
 
 def _table(rows: list[PartyRow], pagination: Pagination) -> Table:
@@ -74,57 +62,11 @@ def parties(request: HttpRequest) -> HttpResponse:
 @page(READ)
 @require_safe
 def party(request: HttpRequest, party_id: int) -> HttpResponse:
-    """客户一档。"""
-    return _party_page(request, party_id)
-
-
-def _party_page(
-    request: HttpRequest, party_id: int, *, clear: dict[str, Any] | None = None, **bound: Form
-) -> HttpResponse:
-    actor, today = request.actor, request.business_date
-    detail = party_detail(actor=actor, party_id=party_id, on=today)
-    loans = loans_of_party(actor=actor, party_id=party_id, today=today) if actor.may("servicing.view") else []
-    totals = {
-        name: sum(getattr(loan, name) for loan in loans)
-        for name in ("principal_fen", "balance_fen", "overdue_principal_fen", "interest_due_fen", "charges_due_fen")
-    }
-    editable = {
-        "amend_form": forms.AmendForm(),
-        "contact_form": forms.ContactForm(),
-        "relation_form": forms.RelationForm(initial={"valid_from": today}),
-        "entry_form": forms.EntryForm(),
-    }
-    context: dict[str, Any] = {
-        "detail": detail,
-        "party": detail.row,
-        "loans": loan_table(loans, with_party=False, totals=totals if loans else None, empty=_("名下没有借据")),
-        "steps": [_step(entry) for entry in detail.entries],
-        "clear": clear or {},
-        "reveal_form": forms.RevealForm() if actor.may(REVEAL) else None,
-        "may_book": actor.may("servicing.book"),
-        **(editable if actor.may(EDIT) else {}),
-    }
-    return show(request, "parties/detail.html", context | bound)
-
-
-def _step(entry: EntryRow) -> dict[str, Any]:
-    """信用档案条目 → 轨迹。"""
-    content = dict(entry.content)
-    words = []
-    if field := content.pop("field", ""):
-        words.append(
-            f"{FIELDS.get(field, field)}：{content.pop('before', '') or '—'} → {content.pop('after', content.pop('claimed', '')) or '—'}"
-        )
-    words += [str(value) for value in content.values() if value not in (None, "")]
-    if entry.note:
-        words.append(entry.note)
-    return {
-        "title": format_html("{} {}", TOPICS.get(entry.topic, entry.topic), pill(entry.source_name, "blue")),
-        "by": entry.recorded_by,
-        "on": entry.booked_on,
-        "note": "；".join(words),
-        "state": "done",
-    }
+    """客户一档；旧档已并入别的一档的，转到那一档。"""
+    found = party_in_scope(request.actor, party_id)
+    if found.pk != party_id:
+        return redirect("parties:detail", found.pk)
+    return party_page(request, party_id)
 
 
 def _common(request: HttpRequest) -> dict[str, Any]:
@@ -174,8 +116,8 @@ def reveal(request: HttpRequest, party_id: int) -> HttpResponse:
         )
         if done is not None:
             # Not a redirect: the clear text exists in this response only, never in session or URL.
-            return _party_page(request, party_id, clear=done["clear"])
-    return _party_page(request, party_id, reveal_form=form)
+            return party_page(request, party_id, clear=done["clear"])
+    return party_page(request, party_id, reveal_form=form)
 
 
 @page(EDIT)
@@ -196,7 +138,7 @@ def amend(request: HttpRequest, party_id: int) -> HttpResponse:
         )
         if done is not None:
             return go(request, "parties:detail", party_id, said=_("资料已更正，前后值记入信用档案。"))
-    return _party_page(request, party_id, amend_form=form)
+    return party_page(request, party_id, amend_form=form)
 
 
 @page(EDIT)
@@ -210,7 +152,7 @@ def add_contact(request: HttpRequest, party_id: int) -> HttpResponse:
         is not None
     ):
         return go(request, "parties:detail", party_id, said=_("联系方式已添加。"))
-    return _party_page(request, party_id, contact_form=form)
+    return party_page(request, party_id, contact_form=form)
 
 
 @page(EDIT)
@@ -238,7 +180,7 @@ def add_relation(request: HttpRequest, party_id: int) -> HttpResponse:
             is not None
         ):
             return go(request, "parties:detail", party_id, said=_("关系已添加。"))
-    return _party_page(request, party_id, relation_form=form)
+    return party_page(request, party_id, relation_form=form)
 
 
 @page(EDIT)
@@ -259,4 +201,4 @@ def add_entry(request: HttpRequest, party_id: int) -> HttpResponse:
         )
         if done is not None:
             return go(request, "parties:detail", party_id, said=_("已记入信用档案；只增不改，更正另记一条。"))
-    return _party_page(request, party_id, entry_form=form)
+    return party_page(request, party_id, entry_form=form)

@@ -50,6 +50,8 @@ SUBJECT_BRIEFS = {
     "product_draft": "products:draft-brief",
     "import": "imports:brief",
     "import_row": "imports:row-brief",
+    "party_erasure": "parties:erasure-brief",
+    "party_merge": "parties:merge-brief",
 }
 EVENT_NAMES: dict[str, Any] = {
     "assigned": gettext_lazy("指派"),
