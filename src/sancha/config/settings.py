@@ -33,6 +33,8 @@ def _database(url: str) -> dict[str, Any]:
         return {
             "ENGINE": "sancha.kit.database.sqlite3",
             "NAME": name,
+            # Said outright: pytest knows only Django's own engine as one whose test base is in memory.
+            "TEST": {"NAME": ":memory:"},
             "OPTIONS": {
                 # IMMEDIATE: a writer takes the lock at BEGIN, so no upgrade dead-locks (docs/adr/0012).
                 "transaction_mode": "IMMEDIATE",
