@@ -14,7 +14,9 @@ BRANCHES = frozenset({"TIER1_BRANCH", "TIER2_BRANCH"})
 SUB_BRANCHES = frozenset({"TIER1_SUB_BRANCH", "TIER2_SUB_BRANCH"})
 ORG_2 = {
     **dict.fromkeys(["BUSINESS_MANAGER", "PRODUCT_MANAGER", "BUSINESS_INSPECTOR", "REVIEWER", "APPROVER"], BRANCHES),
-    **dict.fromkeys(["OPERATIONS_SUPERVISOR", "ARCHIVIST", "ACCOUNTING_SUPERVISOR"], BRANCHES | {"TIER1_SUB_BRANCH"}),
+    **dict.fromkeys(["OPERATIONS_SUPERVISOR", "ARCHIVIST"], BRANCHES | {"TIER1_SUB_BRANCH"}),
+    # Beyond ORG-2: a lender that keeps books at head office needs a second person for them there.
+    "ACCOUNTING_SUPERVISOR": BRANCHES | {"TIER1_SUB_BRANCH", "HEAD_OFFICE"},
     "POST_LOAN": frozenset({"TIER1_SUB_BRANCH"}),
     **dict.fromkeys(["LOAN_OFFICER", "INTAKE", "DISBURSEMENT_CLERK"], SUB_BRANCHES),
     "TEAM_LEAD": frozenset({"TIER2_SUB_BRANCH"}),

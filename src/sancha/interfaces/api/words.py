@@ -233,6 +233,7 @@ intact 链条完好
 interest 利息（元）
 interest_accrued 本期已计未结的利息（元）
 interest_due 欠息（元）
+interrupted 后台进程没做完就没了，可以再来
 inverse 是否反方向的关系
 is_active 是否启用
 is_leaf 是否末级
@@ -445,6 +446,7 @@ runs 最近的日终
 seal 封条
 seal_no 封存序号，没有封存为空
 sealed 已封存的条数
+second_factor 这个岗位登录是否须有第二重验证
 seconds 用时（秒）
 secret 签名密钥，只出现这一次
 sent_on 发送日
@@ -463,6 +465,7 @@ size 页长；证据时为字节数
 source 来源
 source_name 来源名称
 spread_bp LPR 加点（基点）
+stage 进行到哪一段
 staged_by 送件人
 staged_on 送件日
 standing 一期的状况：FUTURE 未到期，DUE 当日到期，OVERDUE 逾期，PAID 按期还清，PAID_LATE 迟还，MOVED 已移回，NOTHING 无应还
@@ -536,6 +539,7 @@ whose mine_or_free 本人名下与无人认领，mine 本人，free 无人认领
 why_not 为什么办不了
 with_closed 连撤销的也列
 with_parents 上级科目为下级之和
+withdrawal_task_id 撤回复核任务的编号
 year 年份
 """
 
