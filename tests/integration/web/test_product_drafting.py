@@ -39,6 +39,26 @@ def test_the_form_gives_back_every_term_unchanged(code: str) -> None:
     assert changes(document, form.document) == []
 
 
+def test_ticks_come_back_in_the_order_of_the_options_and_that_is_no_change() -> None:
+    document = DEFINITIONS["FARMER_GUARANTEE"].terms.model_dump(mode="json")
+    ticked = sorted(document["repayment_methods"])
+    assert ticked != document["repayment_methods"]
+    more = filled(document, **{"terms.repayment_methods": [*ticked, "LEVEL_PRINCIPAL"]})
+    same = filled(document, **{"terms.repayment_methods": ticked})
+    for values, expected in ((same, 0), (more, 1)):
+        form = VersionForm(values, document=document, based_on=[], valid_from=OPENING_DAY)
+        assert form.is_valid(), form.errors
+        assert len(changes(document, form.document)) == expected
+
+
+def test_the_order_of_allocation_is_kept_as_typed() -> None:
+    document = DEFINITIONS["FARMER_GUARANTEE"].terms.model_dump(mode="json")
+    given = filled(document, **{"terms.allocation.order": "本金→利息→复利→罚息→费用"})
+    form = VersionForm(given, document=document, based_on=[], valid_from=OPENING_DAY)
+    assert form.is_valid(), form.errors
+    assert form.document["allocation"]["order"] == ["principal", "interest", "compound", "penalty", "fee"]
+
+
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [

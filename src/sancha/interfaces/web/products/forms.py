@@ -60,6 +60,7 @@ class VersionForm(Form):
             self.fields[f"terms.{item.path}"] = control
             self.initial[f"terms.{item.path}"] = shown(item, pick(document, item.path))
         self.read: dict[str, Any] = {}
+        self.document_before = document
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -68,7 +69,9 @@ class VersionForm(Form):
             if item.only and item.only != kind:
                 continue
             try:
-                self.read[item.path] = read(item, cleaned.get(f"terms.{item.path}"))
+                value = read(item, cleaned.get(f"terms.{item.path}"))
+                ticked = isinstance(self.fields[f"terms.{item.path}"], forms.MultipleChoiceField)
+                self.read[item.path] = in_order(value, pick(self.document_before, item.path)) if ticked else value
             except ValidationError as wrong:
                 self.add_error(f"terms.{item.path}", wrong)
         return cleaned
@@ -92,6 +95,14 @@ class VersionForm(Form):
     def head(self) -> list[Any]:
         """条款以外的栏目。"""
         return [self[name] for name in HEAD]
+
+
+def in_order(value: Any, before: Any) -> Any:
+    """勾选的照原来的次序，新勾的在后：浏览器按选项次序交回，次序不同不算改动。"""
+    if not isinstance(value, list) or not isinstance(before, list) or not all(isinstance(item, str) for item in value):
+        return value
+    kept = [item for item in before if item in value]
+    return kept + [item for item in value if item not in kept]
 
 
 class WithdrawForm(Form):

@@ -142,6 +142,8 @@ def _task_page(request: HttpRequest, task_id: int, **forms: Form) -> HttpRespons
         "facts": fact_items(detail.row.facts),
         "subject_url": page_of(detail.row.subject_type, detail.row.subject_id),
         "brief_url": page_of(detail.row.subject_type, detail.row.subject_id, SUBJECT_BRIEFS),
+        # What is checked by a second person is read before it is decided; a loan's long plan comes after the form.
+        "brief_first": detail.row.subject_type != "loan",
         "steps": trail_of(detail),
         "act_form": _act_form(detail) if detail.may_act else None,
         "comment_form": CommentForm() if actor.may(ACT) else None,
