@@ -169,7 +169,9 @@ def _run_step(
         CloseStep.objects.filter(pk=row.pk).update(
             status=CloseStep.StepStatus.FAILED, message=str(error), seconds_ms=failed_after
         )
-        CloseRun.objects.filter(pk=run_row.pk).update(status=CloseRun.RunStatus.STOPPED, message=f"{step.name}：{error}")
+        CloseRun.objects.filter(pk=run_row.pk).update(
+            status=CloseRun.RunStatus.STOPPED, message=f"{step.name}：{error}"
+        )
         if isinstance(error, DomainError):
             raise
         raise Conflict(
