@@ -114,3 +114,13 @@ def test_a_surrogate_counts_as_postgresql_counts(county: County) -> None:
     NumberSequence.objects.create(name="𠮷" * 80)
     with pytest.raises(TextTooLong):
         NumberSequence.objects.create(name="𠮷" * 81)
+
+
+def test_the_bulk_way_of_an_import_says_which_column(county: County) -> None:
+    from sancha.apps.servicing.importing.bulk import insert_rows
+    from sancha.apps.servicing.models import ImportRow
+
+    row = {"batch_id": 1, "role": "loan", "file_no": 1, "number": 1, "ref": "长" * 81, "cells": {}}
+    with pytest.raises(TextTooLong) as refused:
+        insert_rows(ImportRow, [row])
+    assert refused.value.field == "ref"

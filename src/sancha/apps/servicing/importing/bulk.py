@@ -9,6 +9,8 @@ from typing import Any
 
 from django.db import connection, models
 
+from sancha.kit.database.lengths import require_fits
+
 
 def insert_rows(model: type[models.Model], rows: Sequence[Mapping[str, Any]]) -> None:
     """把行写进模型的表；键是列名，各行的键相同，没写的列取缺省值。须在调用者的事务里。"""
@@ -23,6 +25,11 @@ def insert_rows(model: type[models.Model], rows: Sequence[Mapping[str, Any]]) ->
     }
     rows = [{**row, **rest} for row in rows]
     columns = list(rows[0])
+    # Plain SQL goes around the compilers that measure; the database would refuse, but not say which column.
+    texts = [field for field in model._meta.concrete_fields if isinstance(field, models.CharField)]
+    for row in rows:
+        for field in texts:
+            require_fits(field, row[field.column])
     table, names = model._meta.db_table, ", ".join(f'"{column}"' for column in columns)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
