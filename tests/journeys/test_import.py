@@ -71,7 +71,14 @@ def save(path: Path, *rows: Mapping[str, str]) -> Path:
 def finished(page: sync_api.Page, url: str, word: str) -> str:
     """等后台做完。"""
     for _ in range(120):
-        page.goto(url)
+        try:
+            page.goto(url)
+        except sync_api.Error as error:
+            # The page was still on its own way (a form just sent, its own reload when the work ended): ask again.
+            if "interrupted by another navigation" not in str(error):
+                raise
+            page.wait_for_timeout(200)
+            continue
         text = page.locator("main").inner_text()
         if word in text:
             return text

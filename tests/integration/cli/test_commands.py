@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from sancha.interfaces.cli.main import main
 from tests.support.office import Office, open_office
@@ -104,3 +105,14 @@ def test_a_bad_case_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path, 
     path.write_text(text, "utf-8")
     assert main(["policy", "explain", str(path)]) != 0
     assert why in capsys.readouterr().err
+
+
+def test_a_base_that_is_not_made_is_told_in_words(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(_args: Any) -> None:
+        raise OperationalError("no such table: servicing_loan")
+
+    monkeypatch.setattr("sancha.interfaces.cli.check.run", absent)
+    assert main(["check"]) == 1
+    assert "sancha init" in capsys.readouterr().err

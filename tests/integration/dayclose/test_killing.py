@@ -124,11 +124,10 @@ def test_kill_nine_at_random_moments(places: list[dict[str, str]]) -> None:
     assert after["vouchers"] == control["vouchers"]
 
 
+@pytest.mark.parametrize("places", [2], ids=["crew"], indirect=True)
 def test_the_crew_leaves_with_its_captain(places: list[dict[str, str]]) -> None:
     """日终进程被杀，帮手不成孤儿：它们的数据库连接随即断开。"""
     place = places[0]
-    if place["SANCHA_DAYCLOSE_WORKERS"] == "1":
-        pytest.skip("只有一个进程，没有帮手")
     import psycopg
 
     opened = run(place, "open", str(LOANS))

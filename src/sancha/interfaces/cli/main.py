@@ -79,6 +79,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         from sancha.kit.errors import DomainError
 
+        if _is_missing_table(error):
+            text = "数据库还没有建好，或还没有升级到这一版。处理：样例用 sancha demo，正式用 sancha init；升级的先启动一次 sancha serve。"
+            _report_failure(args, {"code": "DATABASE_NOT_READY", "message": text}, text)
+            return 1
         if not isinstance(error, DomainError):
             raise
         parts = [
@@ -91,6 +95,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.json and document is not None:
         print(json.dumps(document, ensure_ascii=False, default=str))
     return 0
+
+
+def _is_missing_table(error: Exception) -> bool:
+    from django.db import OperationalError, ProgrammingError
+
+    said = str(error)
+    return isinstance(error, OperationalError | ProgrammingError) and (
+        "no such table" in said or ("relation" in said and "does not exist" in said)
+    )
 
 
 def _report_failure(args: argparse.Namespace, document: dict[str, Any], text: str) -> None:
