@@ -14,6 +14,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """参数。"""
     parser.add_argument("subject", choices=["kernel", "dayclose"])
     parser.add_argument("--loans", type=int, default=10_000, help="dayclose：造多少笔借据")
+    parser.add_argument(
+        "--scene", action="append", choices=["quiet", "normal", "due"], help="dayclose：只测这个场景（可重复写）"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", action="store_true", help="dayclose：测完保留数据库")
 
@@ -32,6 +35,8 @@ def run(args: argparse.Namespace) -> Any:
             raise Failure("--loans 至少 100。")
         from sancha.interfaces.cli import bench_dayclose
 
-        result = bench_dayclose.measure(loans=args.loans, seed=args.seed, keep=args.keep, quiet=args.json)
+        result = bench_dayclose.measure(
+            loans=args.loans, seed=args.seed, keep=args.keep, quiet=args.json, scenes=args.scene
+        )
     result["machine"] = {"python": platform.python_version(), "cores": os.cpu_count(), "system": platform.system()}
     return result
