@@ -27,7 +27,7 @@ LIST_PAGE_BUDGET = 8
 PAGES = [
     *((name, "ACCOUNTING_SUPERVISOR") for name in (
         "tasks", "ledger:trial-balance", "ledger:accounts", "ledger:vouchers", "ledger:drafts", "ledger:periods",
-        "ledger:opening", "cash:receipts", "cash:orders", "cash:till", "cash:accounts", "cash:debits", "loans:list",
+        "ledger:opening", "ledger:taxes", "cash:receipts", "cash:orders", "cash:till", "cash:accounts", "cash:debits", "loans:list",
         "products:list",
     )),
     *((name, "CASHIER") for name in ("cash:till", "cash:receipts", "cash:orders", "ledger:drafts")),

@@ -276,10 +276,14 @@ class DraftState(models.TextChoices):
     WITHDRAWN = "WITHDRAWN", "已撤回"
 
 
+LIVE_DRAFTS = (DraftState.ENTERED.value, DraftState.REJECTED.value, DraftState.AUTHORIZED.value)
+"""占住事由的草稿状态：撤回的才放开。"""
+
+
 class ManualDraft(models.Model):
     """手工凭证草稿：一人录入，另一人授权后才成为凭证。``lines`` 为 [{account_id, amount_fen, summary}]。
 
-    ``revision`` 第几稿：每次改正重新送复核，复核任务以它区分。
+    ``revision`` 第几稿：每次改正重新送复核，复核任务以它区分。``occasion`` 只许一张的事由（如某月印花税），手工录入的为空。
     """
 
     institution = models.ForeignKey("access.Institution", on_delete=models.PROTECT, related_name="+")
@@ -289,6 +293,7 @@ class ManualDraft(models.Model):
     reverses = models.ForeignKey(Voucher, null=True, on_delete=models.PROTECT, related_name="+")
     state = models.CharField(max_length=10, choices=DraftState.choices, default=DraftState.ENTERED)
     revision = models.PositiveSmallIntegerField(default=1)
+    occasion = models.CharField(max_length=60, blank=True)
     entered_by = models.BigIntegerField(null=True)
     entered_at = models.DateTimeField()
     decided_by = models.BigIntegerField(null=True)
@@ -303,5 +308,10 @@ class ManualDraft(models.Model):
                 fields=["reverses"],
                 condition=Q(state__in=["ENTERED", "AUTHORIZED"]),
                 name="ledger_draft_one_reversal",
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["institution", "occasion"],
+                condition=~Q(occasion="") & Q(state__in=["ENTERED", "REJECTED", "AUTHORIZED"]),
+                name="ledger_draft_one_occasion",
+            ),
         ]

@@ -72,6 +72,7 @@ MENU = (
             Entry(_("代扣"), "cash:debits", "cashdesk.view", "credit-card"),
             Entry(_("总账"), "ledger:trial-balance", "ledger.view", "scale"),
             Entry(pgettext_lazy("会计凭证", "凭证"), "ledger:vouchers", "ledger.view", "receipt"),
+            Entry(_("税费"), "ledger:taxes", "ledger.view", "coins"),
             Entry(_("科目"), "ledger:accounts", "ledger.view", "list-tree"),
         ),
     ),

@@ -181,6 +181,7 @@ class Migration(migrations.Migration):
                 ('lines', models.JSONField()),
                 ('state', models.CharField(choices=[('ENTERED', '待授权'), ('AUTHORIZED', '已记账'), ('REJECTED', '已退回'), ('WITHDRAWN', '已撤回')], default='ENTERED', max_length=10)),
                 ('revision', models.PositiveSmallIntegerField(default=1)),
+                ('occasion', models.CharField(blank=True, max_length=60)),
                 ('entered_by', models.BigIntegerField(null=True)),
                 ('entered_at', models.DateTimeField()),
                 ('decided_by', models.BigIntegerField(null=True)),
@@ -192,7 +193,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'indexes': [models.Index(fields=['institution', 'state', 'booked_on'], name='ledger_draft_state')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('state__in', ['ENTERED', 'AUTHORIZED'])), fields=('reverses',), name='ledger_draft_one_reversal')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('state__in', ['ENTERED', 'AUTHORIZED'])), fields=('reverses',), name='ledger_draft_one_reversal'), models.UniqueConstraint(condition=models.Q(models.Q(('occasion', ''), _negated=True), ('state__in', ['ENTERED', 'REJECTED', 'AUTHORIZED'])), fields=('institution', 'occasion'), name='ledger_draft_one_occasion')],
             },
         ),
         migrations.CreateModel(

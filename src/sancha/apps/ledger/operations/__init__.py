@@ -14,6 +14,7 @@ from sancha.apps.ledger.operations.manual import (
     withdraw_manual_voucher,
 )
 from sancha.apps.ledger.operations.opening import post_opening_balances
+from sancha.apps.ledger.operations.taxes import enter_stamp_duty, stamp_duty_occasion
 from sancha.apps.ledger.posting import VoucherSpec, post_voucher, post_vouchers
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "correct_manual_voucher",
     "decide_manual_voucher",
     "enter_manual_voucher",
+    "enter_stamp_duty",
     "fold_day",
     "map_account",
     "post_opening_balances",
@@ -38,5 +40,6 @@ __all__ = [
     "reject_manual_voucher",
     "resolve_accounts",
     "reverse_manual_voucher",
+    "stamp_duty_occasion",
     "withdraw_manual_voucher",
 ]

@@ -35,9 +35,9 @@ def enter_manual_voucher(
     """
     require_institution(actor, institution_id)
     accounts = resolve_accounts(booked_on, complete=False)
-    stored = _written_lines(summary, lines, accounts)
-    _check_draft(institution_id, booked_on, summary.strip()[:200], stored, on, actor, accounts)
-    return _store_draft(
+    stored = written_lines(summary, lines, accounts)
+    check_draft(institution_id, booked_on, summary.strip()[:200], stored, on, actor, accounts)
+    return store_draft(
         actor=actor,
         institution_id=institution_id,
         booked_on=booked_on,
@@ -47,7 +47,7 @@ def enter_manual_voucher(
     )
 
 
-def _written_lines(summary: str, lines: list[dict[str, Any]], accounts: AccountResolver) -> list[dict[str, Any]]:
+def written_lines(summary: str, lines: list[dict[str, Any]], accounts: AccountResolver) -> list[dict[str, Any]]:
     """填写的分录 → 存放的分录；摘要、科目、金额逐行核对。"""
     if not summary.strip():
         raise DomainError("SUMMARY_MISSING", "手工凭证须写摘要。", field="summary", fix="写明事由与附件张数。")
@@ -64,7 +64,7 @@ def _written_lines(summary: str, lines: list[dict[str, Any]], accounts: AccountR
     return stored
 
 
-def _check_draft(
+def check_draft(
     institution_id: int, booked_on: date, summary: str, lines: list[dict[str, Any]], on: date, actor: Actor,
     accounts: AccountResolver, reverses_id: int | None = None,
 ) -> None:  # fmt: skip
@@ -81,7 +81,7 @@ def _check_draft(
     _rehearse(_draft_spec(institution_id, booked_on, summary, lines, reverses_id), actor, accounts)
 
 
-def _store_draft(
+def store_draft(
     *,
     actor: Actor,
     institution_id: int,
@@ -90,10 +90,12 @@ def _store_draft(
     lines: list[dict[str, Any]],
     on: date,
     reverses_id: int | None = None,
+    occasion: str = "",
 ) -> dict[str, Any]:
+    """存下草稿并开出复核任务；``occasion`` 是只许一张的事由。"""
     draft = ManualDraft.objects.create(
         institution_id=institution_id, booked_on=booked_on, summary=summary, lines=lines, reverses_id=reverses_id,
-        entered_by=actor.person_id, entered_at=now(),
+        occasion=occasion, entered_by=actor.person_id, entered_at=now(),
     )  # fmt: skip
     task_id = _ask_for_check(draft, actor, on)
     return {"subject": f"manual_draft:{draft.pk}", "draft_id": draft.pk, "task_id": task_id}
@@ -259,8 +261,8 @@ def correct_manual_voucher(
             fix="请撤回，再从原凭证上重新冲回。",
         )  # fmt: skip
     accounts = resolve_accounts(booked_on, complete=False)
-    stored = _written_lines(summary, lines, accounts)
-    _check_draft(draft.institution_id, booked_on, summary.strip()[:200], stored, on, actor, accounts)
+    stored = written_lines(summary, lines, accounts)
+    check_draft(draft.institution_id, booked_on, summary.strip()[:200], stored, on, actor, accounts)
     _drop_check(draft, actor, on, "录入人改正后重新送复核")
     was = {"booked_on": draft.booked_on.isoformat(), "summary": draft.summary, "lines": draft.lines}
     draft.booked_on, draft.summary, draft.lines = booked_on, summary.strip()[:200], stored
@@ -321,8 +323,8 @@ def reverse_manual_voucher(*, actor: Actor, key: str, voucher_id: int, reason: s
     accounts = resolve_accounts(on, complete=False)
     try:
         with transaction.atomic():
-            _check_draft(voucher.institution_id, on, summary, lines, on, actor, accounts, reverses_id=voucher_id)
-            return _store_draft(
+            check_draft(voucher.institution_id, on, summary, lines, on, actor, accounts, reverses_id=voucher_id)
+            return store_draft(
                 actor=actor, institution_id=voucher.institution_id, booked_on=on, summary=summary, lines=lines, on=on,
                 reverses_id=voucher_id,
             )  # fmt: skip

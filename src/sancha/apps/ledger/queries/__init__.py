@@ -37,6 +37,7 @@ from sancha.apps.ledger.queries.charts import (
     compare_opening,
 )
 from sancha.apps.ledger.queries.drafts import DraftRow, PeriodRow, closed_periods, draft_detail, manual_drafts
+from sancha.apps.ledger.queries.taxes import VatRow, VatSheet, tax_drafts, vat_sheet
 from sancha.apps.ledger.queries.vouchers import VoucherDetail, VoucherLine, VoucherRow, voucher_detail, voucher_list
 
 __all__ = [
@@ -52,6 +53,8 @@ __all__ = [
     "Scope",
     "TrialBalance",
     "TrialRow",
+    "VatRow",
+    "VatSheet",
     "VoucherDetail",
     "VoucherLine",
     "VoucherRow",
@@ -73,11 +76,13 @@ __all__ = [
     "opening_and_turnover",
     "orphan_lines",
     "position_totals",
+    "tax_drafts",
     "totals_as_of",
     "trial_balance",
     "turnovers_by",
     "unbalanced_vouchers",
     "uncontrolled_lines",
+    "vat_sheet",
     "voucher_detail",
     "voucher_list",
 ]

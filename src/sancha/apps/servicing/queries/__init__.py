@@ -32,6 +32,7 @@ from sancha.apps.servicing.queries.portfolio import (
     watch_marks,
 )
 from sancha.apps.servicing.queries.registers import DueRow, RegisterRow, due_register, loan_register
+from sancha.apps.servicing.queries.taxes import EXEMPT, TAXABLE, TO_CHECK, DutyRow, duty_fen, stamp_duty, treatment_of
 from sancha.apps.servicing.queries.trying import BookingPreview, Simulation, preview_booking, simulate
 from sancha.apps.servicing.queries.viewing import (
     PAID,
@@ -45,11 +46,15 @@ from sancha.apps.servicing.queries.viewing import (
 from sancha.kernel.timetable import TimetableRow
 
 __all__ = [
+    "EXEMPT",
     "ORDERS",
     "PAID",
     "SHORTEST_ID_TAIL",
+    "TAXABLE",
+    "TO_CHECK",
     "BookingPreview",
     "DueRow",
+    "DutyRow",
     "Figures",
     "LoanFilter",
     "LoanRow",
@@ -67,6 +72,7 @@ __all__ = [
     "changed_since",
     "due_items",
     "due_register",
+    "duty_fen",
     "figures_of",
     "find_loan",
     "held_or_stale",
@@ -83,7 +89,9 @@ __all__ = [
     "preview_booking",
     "reversed_by",
     "simulate",
+    "stamp_duty",
     "timeline",
+    "treatment_of",
     "view_loan",
     "watch_marks",
 ]

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from sancha.interfaces.web.ledger import books, closing, manual, vouchers
+from sancha.interfaces.web.ledger import books, closing, manual, taxes, vouchers
 
 app_name = "ledger"
 urlpatterns = [
@@ -28,5 +28,9 @@ urlpatterns = [
     path("closing/", closing.periods, name="periods"),
     path("closing/month/", closing.month, name="close-month"),
     path("closing/year/", closing.year, name="close-year"),
+    path("taxes/", taxes.taxes, name="taxes"),
+    path("taxes/vat.xlsx", taxes.vat_excel, name="vat-excel"),
+    path("taxes/stamp-duty.xlsx", taxes.stamp_excel, name="stamp-excel"),
+    path("taxes/stamp-duty/", taxes.stamp_draft, name="stamp-draft"),
     path("opening/", closing.opening, name="opening"),
 ]
