@@ -9,8 +9,9 @@ import pytest
 
 from sancha.apps.cashdesk import queries as cashdesk
 from sancha.apps.ledger import queries as ledger
+from sancha.apps.ledger.models import Voucher
 from sancha.apps.servicing import operations as servicing
-from sancha.apps.servicing.models import LoanFact, LoanState, Movement
+from sancha.apps.servicing.models import Loan, LoanFact, LoanState, Movement
 from sancha.kit.errors import Conflict, DomainError, NotFound, NotPermitted
 from sancha.kit.operation import KeyReused
 from tests.support.factories_access import fresh_key
@@ -50,6 +51,8 @@ def test_an_instalment_on_its_day(office: Office) -> None:
     assert done["allocated"]["interest"] == owed
     assert sum(done["allocated"].values()) == 450_949
     assert cashdesk.receipt_detail(office.clerk, receipt)[0].left_fen == 0
+    used = Voucher.objects.get(kind="RECEIPT_USE")
+    assert used.summary == f"收款 {receipt} 用于 {Loan.objects.get(pk=loan_id).number}"  # never an inner number
     assert ledger.unbalanced_vouchers() == []
     assert office.problems() == []
 

@@ -210,6 +210,7 @@ def record_fact(
             booked_on=fact.booked_on,
             accounts=opened.resolver(),
             institution_id=opened.row.institution_id,
+            label=opened.loan.number,
         )
     store(
         opened,

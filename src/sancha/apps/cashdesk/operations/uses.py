@@ -37,11 +37,11 @@ class ReceiptClaim:
 
 def claim_receipt(
     *, receipt_id: int, amount_fen: int, subject: str, booked_on: date, accounts: AccountResolver,
-    institution_id: int | None = None,
+    institution_id: int | None = None, label: str = "",
 ) -> ReceiptClaim:  # fmt: skip
     """占用收款的一部分（一条 SQL）：条件更新使同时到来的两次使用不会超用。
 
-    ``institution_id`` 是借据的机构，缺省与收款同机构。
+    ``institution_id`` 是借据的机构，缺省与收款同机构；``label`` 是摘要里给人看的对象（如借据号），缺省写 ``subject``。
     :raises DomainError: 金额不对，或收款余额不足（``RECEIPT_SHORT``）。
     """
     if type(amount_fen) is not int or amount_fen <= 0:
@@ -49,7 +49,7 @@ def claim_receipt(
     home, value_on, channel = _take_from_receipt(receipt_id, amount_fen)
     voucher = VoucherSpec(
         booked_on=booked_on, institution_id=home, source="CASHDESK", kind="RECEIPT_USE",
-        summary=f"收款 {receipt_id} 用于 {subject}", subject=subject,
+        summary=f"收款 {receipt_id} 用于 {label or subject}", subject=subject,
         lines=[
             LineSpec(amount_fen, account_id=accounts.role("SUSPENSE")),
             LineSpec(-amount_fen, account_id=accounts.role("LOAN_CLEARING"), institution_id=institution_id),
