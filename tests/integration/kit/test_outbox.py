@@ -125,4 +125,6 @@ def test_a_second_deliverer_goes_away_empty_handed():
     with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}) as other:
         other.execute("SELECT pg_advisory_lock(%s)", [outbox._LOCK])
         assert outbox.deliver(10, {}) == outbox.Delivery(0, 0, 1)
+        # Let go here: the server frees the locks of a closed connection only when its process has ended.
+        other.execute("SELECT pg_advisory_unlock(%s)", [outbox._LOCK])
     assert outbox.deliver(10, {}) == outbox.Delivery(1, 0, 0)
