@@ -159,7 +159,7 @@ OPERATIONS = in_app("operations")
 OPERATIONS_AND_QUERIES = in_app("operations", "queries")
 ENGINES = re.compile(r"(dayclose/engine|apps/\w+/(\w+_)?engine)(\.py|/.+)$")
 # Technical tables with batches of their own: the operation wrapper, delivery, sealing, job leases.
-KIT_WITH_TRANSACTIONS = {"kit/operation.py", "kit/outbox.py", "kit/audit.py", "kit/jobs.py", "kit/backup.py"}
+KIT_WITH_TRANSACTIONS = {"kit/operation.py", "kit/outbox.py", "kit/audit.py", "kit/jobs.py", "kit/backup/postgresql.py"}
 # 日终的步骤：每一批、每一笔各是一个事务，这正是它能杀能续的缘故（docs/algorithms/day-close.md）；测速造的账同理。
 CLOSE_STEPS = {
     "dayclose/pipeline.py",

@@ -253,13 +253,13 @@ def test_newer_and_older_versions(full, new_office):
     fresh = new_office("fresh", migrated=False)
     newer = back_up(
         full, "newer.tar.gz",
-        before="from sancha.kit import backup as b; real = b._applied_migrations\n"
+        before="from sancha.kit.backup import manifest as b; real = b._applied_migrations\n"
         "b._applied_migrations = lambda: [*real(), ['kit', '9999_future']]",
     )  # fmt: skip
     assert restore(fresh, newer).startswith("BACKUP_VERSION")
     older = back_up(
         full, "older.tar.gz",
-        before="from sancha.kit import backup as b; real = b._applied_migrations\n"
+        before="from sancha.kit.backup import manifest as b; real = b._applied_migrations\n"
         "b._applied_migrations = lambda: [k for k in real() if k != ['kit', '0002_audit_guards']]",
     )  # fmt: skip
     assert restore(fresh, older) == "['kit.0002_audit_guards']"
@@ -285,8 +285,8 @@ def test_failed_restore_leaves_the_old_book(kept, new_office):
     before = busy.run(DIGEST)
     said = restore(
         busy, path, ", force=True",
-        before="from sancha.kit import backup as b\n"
-        "def broken(*args): raise b._damaged('测试用')\nb._compare = broken",
+        before="from sancha.kit.backup import manifest as b\n"
+        "def broken(*args): raise b.damaged('测试用')\nb.compare = broken",
     )  # fmt: skip
     assert said.startswith("BACKUP_DAMAGED")
     assert busy.run(DIGEST) == before

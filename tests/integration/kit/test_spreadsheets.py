@@ -8,9 +8,8 @@ import pytest
 import xlsxwriter
 
 from sancha.kernel.money import parse_yuan
-from sancha.kit import spreadsheets
 from sancha.kit.errors import DomainError
-from sancha.kit.spreadsheets import Column, Kind, display_width, read_table, write_csv, write_table
+from sancha.kit.spreadsheets import Column, Kind, display_width, read_table, reading, write_csv, write_table, writing
 
 COLUMNS = (
     Column("no", "借据号"),
@@ -125,7 +124,7 @@ def test_money_column_takes_only_fen(value):
 
 
 def test_too_many_rows_is_said(monkeypatch):
-    monkeypatch.setattr(spreadsheets, "MAX_SHEET_ROWS", 10)
+    monkeypatch.setattr(writing, "MAX_SHEET_ROWS", 10)
     with pytest.raises(DomainError) as caught:
         xlsx(rows=[{"no": "1"}] * 20)
     assert caught.value.code == "SHEET_TOO_LONG"
@@ -208,7 +207,7 @@ def test_unreadable_files():
 
 
 def test_zip_bomb_is_refused(monkeypatch):
-    monkeypatch.setattr(spreadsheets, "MAX_UNPACKED_BYTES", 1000)
+    monkeypatch.setattr(reading, "MAX_UNPACKED_BYTES", 1000)
     refused("SHEET_TOO_LONG", xlsx())
 
 
