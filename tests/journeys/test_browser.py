@@ -5,140 +5,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
-import pytest
+from playwright import sync_api
 
-from sancha.config.check import find_browser
+from tests.journeys.steps import NEEDS_BROWSER, PASSWORD, Office, confirm, found_day, log_in
 
-sync_api = pytest.importorskip("playwright.sync_api")
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        find_browser() is None, reason="没有 Chromium：浏览器用例跳过（apt install chromium fonts-noto-cjk）"
-    ),
-]
-PASSWORD = "Sancha-demo-2026"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--lang=zh-CN",
-]
-
-
-@dataclass
-class Office:
-    """跑着的样例机构。"""
-
-    base: str
-    environment: dict[str, str]
-
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """在同一个库上跑一个命令。"""
-        return subprocess.run(
-            [sys.executable, "-m", "sancha.interfaces.cli.main", *arguments],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-
-
-def _database(home: Path) -> tuple[str, str | None]:
-    """样例库的地址；PostgreSQL 时另建一个临时库，返回它的名字以便删掉。"""
-    url = os.environ.get("SANCHA_TEST_DATABASE_URL", "")
-    if not url.startswith("postgres"):
-        return f"sqlite:///{home}/journey.sqlite3", None
-    import psycopg
-
-    name = f"sancha_journey_{os.getpid()}"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    return urlunsplit(urlsplit(url)._replace(path=f"/{name}")), name
-
-
-@pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    home = tmp_path_factory.mktemp("journey")
-    url, scratch = _database(home)
-    environment = {**os.environ, "SANCHA_HOME": str(home), "SANCHA_DATABASE_URL": url, "SANCHA_DEMO": "1"}
-    for name in ("DJANGO_SETTINGS_MODULE", "PYTEST_XDIST_WORKER"):
-        environment.pop(name, None)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    running = Office(f"http://127.0.0.1:{port}", environment)
-    built = running.command("demo", "--no-serve")
-    assert built.returncode == 0, built.stdout + built.stderr
-    server = subprocess.Popen(
-        [sys.executable, "-m", "sancha.interfaces.cli.main", "serve", "--port", str(port)], env=environment
-    )
-    try:
-        _until_up(running.base, server)
-        yield running
-    finally:
-        server.terminate()
-        server.wait(20)
-        shutil.rmtree(home, ignore_errors=True)
-        if scratch:
-            import psycopg
-
-            with psycopg.connect(os.environ["SANCHA_TEST_DATABASE_URL"], autocommit=True) as connection:
-                connection.execute(f'DROP DATABASE "{scratch}" WITH (FORCE)')
-
-
-def _until_up(base: str, server: subprocess.Popen[bytes]) -> None:
-    for _ in range(240):
-        assert server.poll() is None, "the server stopped"
-        try:
-            with urllib.request.urlopen(f"{base}/login/", timeout=2) as answer:
-                if answer.status == 200:
-                    return
-        except OSError:
-            time.sleep(0.5)
-    raise AssertionError("the server did not come up")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[sync_api.Browser]:
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=find_browser(), args=FLAGS)
-        yield chromium
-        chromium.close()
-
-
-def log_in(browser: sync_api.Browser, office: Office, username: str) -> sync_api.Page:
-    context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="zh-CN")
-    context.set_default_timeout(60_000)
-    page = context.new_page()
-    page.goto(f"{office.base}/login/")
-    page.fill("[name=username]", username)
-    page.fill("[name=password]", PASSWORD)
-    page.click("[data-fill-submit]")
-    page.wait_for_url(f"{office.base}/")
-    return page
-
-
-def confirm(page: sync_api.Page) -> None:
-    page.click("[data-ask-ok]")
+pytestmark = NEEDS_BROWSER
 
 
 def test_repay_see_explain_reverse_and_travel_back(office: Office, browser: sync_api.Browser) -> None:
@@ -149,8 +22,7 @@ def test_repay_see_explain_reverse_and_travel_back(office: Office, browser: sync
     link.click()
     cashier.wait_for_url(re.compile(r"/loans/\d+/"))
     loan_url = cashier.url.split("?")[0]
-    business_day = cashier.locator("body").inner_text()
-    business_day = re.search(r"营业日\s*(\d{4}-\d{2}-\d{2})", business_day).group(1)  # type: ignore[union-attr]
+    business_day = found_day(cashier.locator("body").inner_text())
 
     cashier.goto(f"{loan_url}repay-loan/")
     cashier.fill("[name=amount_fen]", "88.88")
@@ -186,7 +58,7 @@ def test_repay_see_explain_reverse_and_travel_back(office: Office, browser: sync
 def test_the_day_close_runs_with_progress(office: Office, browser: sync_api.Browser) -> None:
     operator = log_in(browser, office, "sunlei")
     operator.goto(f"{office.base}/dayclose/")
-    before = re.search(r"营业日\s*(\d{4}-\d{2}-\d{2})", operator.locator("body").inner_text()).group(1)  # type: ignore[union-attr]
+    before = found_day(operator.locator("body").inner_text())
 
     operator.locator("form[action$='/run/'] button[type=submit]").first.click()
     confirm(operator)
@@ -194,7 +66,7 @@ def test_the_day_close_runs_with_progress(office: Office, browser: sync_api.Brow
     for _ in range(120):
         operator.wait_for_timeout(500)
         operator.goto(f"{office.base}/dayclose/")
-        now = re.search(r"营业日\s*(\d{4}-\d{2}-\d{2})", operator.locator("body").inner_text()).group(1)  # type: ignore[union-attr]
+        now = found_day(operator.locator("body").inner_text())
         if (
             now > before
             and "借据逐笔结转" in operator.locator("body").inner_text()

@@ -12,17 +12,11 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
-import pytest
+from playwright import sync_api
 
-from sancha.config.check import find_browser
-from tests.journeys.test_browser import Office, browser, confirm, log_in, office, sync_api  # noqa: F401  # fixtures
+from tests.journeys.steps import NEEDS_BROWSER, Office, confirm, found_day, log_in
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        find_browser() is None, reason="没有 Chromium：浏览器用例跳过（apt install chromium fonts-noto-cjk）"
-    ),
-]
+pytestmark = NEEDS_BROWSER
 WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1366, "height": 768}
@@ -86,7 +80,7 @@ def finished(page: sync_api.Page, url: str, word: str) -> str:
     raise AssertionError(f"{word} did not appear: {text[:600]}")
 
 
-def agree(page: sync_api.Page, office: Office, title: str) -> None:  # noqa: F811
+def agree(page: sync_api.Page, office: Office, title: str) -> None:
     """从待办里打开这条任务，同意。"""
     page.goto(f"{office.base}/tasks/")
     page.locator("tbody a", has_text=title).first.click()
@@ -100,16 +94,14 @@ def agree(page: sync_api.Page, office: Office, title: str) -> None:  # noqa: F81
     page.wait_for_url(re.compile(r"/tasks/$"))
 
 
-def business_day(page: sync_api.Page, office: Office) -> date:  # noqa: F811
+def business_day(page: sync_api.Page, office: Office) -> date:
     page.goto(f"{office.base}/imports/")
-    found = re.search(r"营业日\s*(\d{4}-\d{2}-\d{2})", page.locator("body").inner_text())
-    assert found is not None
-    return date.fromisoformat(found[1])
+    return date.fromisoformat(found_day(page.locator("body").inner_text()))
 
 
 def test_import_a_file_with_errors_mend_it_and_have_it_agreed(
-    office: Office,  # noqa: F811
-    browser: sync_api.Browser,  # noqa: F811
+    office: Office,
+    browser: sync_api.Browser,
     tmp_path: Path,
 ) -> None:
     manager = log_in(browser, office, "caojun")
@@ -142,7 +134,7 @@ def test_import_a_file_with_errors_mend_it_and_have_it_agreed(
     url = send(manager, office, files)
     assert "信贷会计主管岗" in manager.locator("main").inner_text()
     shot(manager, "waiting")
-    number = re.search(r"/imports/(\d+)/", url)[1]  # type: ignore[index]
+    number = url.rstrip("/").rsplit("/", 1)[1]
     manager.locator("main .notice a").first.click()
     manager.wait_for_url(re.compile(r"/tasks/\d+/$"))
     assert manager.locator("[name=outcome]").count() == 0, "送件的人办不了"
@@ -171,7 +163,7 @@ def test_import_a_file_with_errors_mend_it_and_have_it_agreed(
     assert check.returncode == 0, check.stdout + check.stderr
 
 
-def send(page: sync_api.Page, office: Office, files: list[Path]) -> str:  # noqa: F811
+def send(page: sync_api.Page, office: Office, files: list[Path]) -> str:
     page.goto(f"{office.base}/imports/new/")
     page.check("[name=layout][value=sancha]")
     page.set_input_files("[name=files]", [str(file) for file in files])
@@ -188,7 +180,7 @@ def choose(page: sync_api.Page, name: str, word: str) -> None:
     page.select_option(f"[name={name}]", value)
 
 
-def repayments(office: Office, browser: sync_api.Browser, folder: Path) -> None:  # noqa: F811
+def repayments(office: Office, browser: sync_api.Browser, folder: Path) -> None:
     """还款文件：预检、入账、再送不重。"""
     cashier = log_in(browser, office, "shenyu")
     lines = [

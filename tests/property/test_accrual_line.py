@@ -79,7 +79,7 @@ def by_sql(rows: list[tuple[Line, int, int]]) -> list[int]:
     source = rowset(
         "t",
         columns,
-        [[no, *line, FROM, FROM + since, FROM + until] for no, (line, since, until) in enumerate(rows)],  # type: ignore[arg-type]
+        [[no, *line, FROM, FROM + since, FROM + until] for no, (line, since, until) in enumerate(rows)],
     )
     with connection.cursor() as cursor:
         cursor.execute(

@@ -22,4 +22,4 @@ def _sql_flush(self: DatabaseOperations, *args: Any, **kwargs: Any) -> list[str]
 
 def lift_guards_while_flushing() -> None:
     """装上；重复调用无妨。"""
-    DatabaseOperations.sql_flush = _sql_flush  # type: ignore[method-assign]
+    DatabaseOperations.sql_flush = _sql_flush

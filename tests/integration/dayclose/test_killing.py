@@ -48,7 +48,7 @@ def places(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[list[dict
 
     server = {"host": given["HOST"], "port": given["PORT"], "user": given["USER"], "password": given["PASSWORD"]}
     names = [f"sancha_kill_{uuid.uuid4().hex[:12]}" for _ in range(2)]
-    with psycopg.connect(dbname="postgres", autocommit=True, **server) as connection:  # type: ignore[arg-type]
+    with psycopg.connect(dbname="postgres", autocommit=True, **server) as connection:
         for name in names:
             connection.execute(f"CREATE DATABASE {name}".encode())
         try:

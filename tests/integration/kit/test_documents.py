@@ -135,7 +135,7 @@ def test_models_take_no_unknown_field_and_no_naive_time():
     with pytest.raises(ValidationError):
         m.Handlers(handler="甲", cheker="乙")
     with pytest.raises(ValidationError):
-        m.Letterhead(institution="x", number="1", printed_by="y", printed_at=datetime(2026, 1, 1))  # noqa: DTZ001
+        m.Letterhead(institution="x", number="1", printed_by="y", printed_at=datetime(2026, 1, 1))  # noqa: DTZ001  # naive on purpose
     assert letterhead("1").number == "1"
 
 

@@ -184,7 +184,7 @@ def test_another_line_is_out_of_scope(office: Office) -> None:
 
 def test_a_party_that_is_not_there(office: Office) -> None:
     with pytest.raises(NotFound):
-        book(office, party_id=Party.objects.order_by("-pk").first().pk + 100)  # type: ignore[union-attr]
+        book(office, party_id=Party.objects.order_by("-pk").first().pk + 100)
 
 
 def test_a_principal_too_large_for_the_accrual_line(office: Office) -> None:

@@ -82,7 +82,7 @@ def test_the_address_that_was_judged_is_the_one_that_is_called(monkeypatch: pyte
 
     def rebinding(host: str, *args: object, **kwargs: object) -> object:
         if host != "rebind.example.com":
-            return real(host, *args, **kwargs)  # type: ignore[arg-type]
+            return real(host, *args, **kwargs)
         asked.append(host)
         return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1" if len(asked) == 1 else "10.9.9.9", 0))]
 
