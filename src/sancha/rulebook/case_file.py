@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -15,8 +14,8 @@ from pydantic import Field
 from sancha.rulebook.documents import Document
 from sancha.rulebook.expression import Kind
 from sancha.rulebook.facts import Evidence, FactDefinition
-from sancha.rulebook.rulebase import Decision, Rulebase
-from sancha.rulebook.rules import OUTCOME_LABELS, Known, Stage, Verdict
+from sancha.rulebook.rulebase import Rulebase
+from sancha.rulebook.rules import Known, Stage, Verdict
 
 
 class GivenFact(Document):
@@ -36,38 +35,30 @@ class CaseFile(Document):
     facts: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """案子的裁定：供显示的文档（各条裁定、总的结论、最紧的限额、还缺什么）。"""
-
-    decision: Decision
-    document: dict[str, Any]
-
-
-def explain(case: CaseFile, base: Rulebase) -> Explained:
-    """求裁定并写成文档。
+def explain(case: CaseFile, base: Rulebase) -> dict[str, Any]:
+    """求裁定并写成文档：各条裁定、总的结论、最紧的限额、还缺什么。
 
     :raises ValueError: 事实不认识，或值不合类型。
     """
     known = {name: _known(base, name, given) for name, given in case.facts.items()}
     decision = base.decide(known, on=case.on, program=case.program, stage=case.stage)
     limit = decision.binding_limit
-    return Explained(
-        decision,
-        {
-            "program": case.program,
-            "stage": case.stage,
-            "on": case.on.isoformat(),
-            "outcome": decision.outcome,
-            "limit_fen": limit.limit_fen if limit else None,
-            "limit_rule": limit.rule.code if limit else None,
-            "missing": [{"fact": name, "ask": base.ask(name)} for name in decision.missing],
-            "verdicts": [verdict_document(base, verdict) for verdict in decision.verdicts],
-        },
-    )
+    return {
+        "program": case.program,
+        "stage": case.stage,
+        "on": case.on.isoformat(),
+        "outcome": decision.outcome,
+        "outcome_name": decision.outcome.label,
+        "effect": decision.effect,
+        "effect_name": decision.effect.label if decision.effect else "",
+        "limit_fen": limit.limit_fen if limit else None,
+        "limit_rule": limit.rule.code if limit else None,
+        "missing": [{"fact": name, "ask": base.ask(name)} for name in decision.missing],
+        "verdicts": [_verdict(base, verdict) for verdict in decision.verdicts],
+    }
 
 
-def verdict_document(base: Rulebase, verdict: Verdict) -> dict[str, Any]:
+def _verdict(base: Rulebase, verdict: Verdict) -> dict[str, Any]:
     """一条裁定的文档：规则与版本、条款、事实与参数、结论、说明、补救、最少改动。"""
     rule = verdict.rule
     return {
@@ -78,7 +69,7 @@ def verdict_document(base: Rulebase, verdict: Verdict) -> dict[str, Any]:
         "clause": rule.clause,
         "citation": base.book.clause(rule.clause).citation,
         "outcome": verdict.outcome,
-        "outcome_name": OUTCOME_LABELS[verdict.outcome],
+        "outcome_name": verdict.outcome.label,
         "blocks": verdict.blocks,
         "limit_fen": verdict.limit_fen,
         "message": base.wording(verdict, rule.message),
@@ -101,7 +92,7 @@ def _known(base: Rulebase, name: str, given: Any) -> Known:
     if not (isinstance(given, dict) and "value" in given):
         return Known(_read(definition, given))
     fact = GivenFact.model_validate(given)
-    return Known(_read(definition, fact.value), str(fact.evidence), fact.reference)
+    return Known(_read(definition, fact.value), fact.evidence, fact.reference)
 
 
 def _read(definition: FactDefinition | None, value: Any) -> Any:

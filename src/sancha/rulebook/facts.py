@@ -4,36 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
-from types import MappingProxyType
+from datetime import date
 
 from pydantic import Field, model_validator
 
 from sancha.rulebook.documents import CODE_PATTERN, Document
 from sancha.rulebook.expression import Kind, Type
+from sancha.rulebook.vocabulary import Term
 
 FIELD_PATTERN = r"^[a-z][a-z0-9_]*$"
 
 
-class Evidence(StrEnum):
+class Evidence(Term):
     """事实凭什么：越往后越硬。"""
 
-    CLAIMED = "CLAIMED"
-    SEEN = "SEEN"
-    CROSS_CHECKED = "CROSS_CHECKED"
-    THIRD_PARTY = "THIRD_PARTY"
-    COMPUTED = "COMPUTED"
-
-
-EVIDENCE_LABELS: Mapping[str, str] = MappingProxyType(
-    {
-        "CLAIMED": "客户自述",
-        "SEEN": "现场所见",
-        "CROSS_CHECKED": "交叉核对",
-        "THIRD_PARTY": "第三方出具",
-        "COMPUTED": "系统算得",
-    }
-)
+    CLAIMED = "CLAIMED", "客户自述"
+    SEEN = "SEEN", "现场所见"
+    CROSS_CHECKED = "CROSS_CHECKED", "交叉核对"
+    THIRD_PARTY = "THIRD_PARTY", "第三方出具"
+    COMPUTED = "COMPUTED", "系统算得"
 
 
 class FactDocument(Document):
@@ -113,8 +102,6 @@ def check_value(fact: FactDefinition, value: object) -> str:
     wanted = {Kind.BOOL: bool, Kind.INT: int, Kind.TEXT: str, Kind.TEXTS: list, Kind.RECORDS: list}
     match fact.type.kind:
         case Kind.DATE:
-            from datetime import date
-
             return "" if isinstance(value, date) else f"「{fact.name}」应为日期，得到 {value!r}"
         case Kind.RECORDS if isinstance(value, list):
             for number, record in enumerate(value, start=1):

@@ -110,6 +110,14 @@ class Decision:
         return Outcome.FAIL if Outcome.FAIL in blocking else Outcome.UNKNOWN if blocking else Outcome.PASS
 
     @property
+    def effect(self) -> Effect | None:
+        """不符合的规则要求怎么办：有一条不予办理就不予办理，否则是上报；没有不符合的为空。"""
+        failed = {
+            verdict.rule.effect for verdict in self.verdicts if verdict.blocks and verdict.outcome is Outcome.FAIL
+        }
+        return next((effect for effect in (Effect.REFUSE, Effect.REFER) if effect in failed), None)
+
+    @property
     def missing(self) -> tuple[str, ...]:
         """还缺的全部事实。"""
         return tuple(sorted({name for verdict in self.verdicts for name in verdict.missing}))

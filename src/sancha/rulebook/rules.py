@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from enum import StrEnum
 from typing import Any
 
 from pydantic import Field, model_validator
@@ -18,7 +17,7 @@ from sancha.rulebook.catalog import Catalog, Parameter
 from sancha.rulebook.documents import CLAUSE_PATTERN, CODE_PATTERN, ORIGIN_PATTERN, Document, ParameterType
 from sancha.rulebook.evaluation import evaluate
 from sancha.rulebook.expression import BOOL, TEXTS, Kind, Node, Type, names_in, parse
-from sancha.rulebook.facts import FactDefinition, units_of
+from sancha.rulebook.facts import Evidence, FactDefinition, units_of
 from sancha.rulebook.vocabulary import Term
 
 
@@ -42,21 +41,13 @@ class Effect(Term):
     LIMIT = "LIMIT", "限额"
 
 
-class Outcome(StrEnum):
+class Outcome(Term):
     """裁定的结论。"""
 
-    PASS = "PASS"
-    FAIL = "FAIL"
-    UNKNOWN = "UNKNOWN"
-    NOT_APPLICABLE = "NOT_APPLICABLE"
-
-
-OUTCOME_LABELS: Mapping[str, str] = {
-    "PASS": "符合",
-    "FAIL": "不符合",
-    "UNKNOWN": "待补材料",
-    "NOT_APPLICABLE": "不适用",
-}
+    PASS = "PASS", "符合"
+    FAIL = "FAIL", "不符合"
+    UNKNOWN = "UNKNOWN", "待补材料"
+    NOT_APPLICABLE = "NOT_APPLICABLE", "不适用"
 
 
 class CaseDocument(Document):
@@ -135,8 +126,9 @@ class Rule:
     uses: Mapping[str, str]
     applies: Node | None
     demand: Node
-    texts: tuple[str, str, str]
-    """（适用条件、要求、限额）的原文之一二：给人看。"""
+    applies_text: str
+    demand_text: str
+    """要求（或限额）的原文，给人看；``applies_text`` 是适用条件的。"""
     message: str
     remedy: str
     cases: tuple[CaseDocument, ...]
@@ -153,7 +145,7 @@ class Known:
     """一个事实的值与由来。"""
 
     value: Any
-    evidence: str = "CLAIMED"
+    evidence: Evidence = Evidence.CLAIMED
     reference: str = ""
 
 
@@ -226,7 +218,8 @@ def bind(document: RuleDocument, book: Catalog, facts: Mapping[str, FactDefiniti
             uses=version.uses,
             applies=applies,
             demand=demand,
-            texts=(version.applies, version.require, version.limit),
+            applies_text=version.applies,
+            demand_text=version.require or version.limit,
             message=version.message,
             remedy=version.remedy,
             cases=version.cases,

@@ -11,7 +11,7 @@ import pytest
 from sancha.rulebook.catalog import ROOT, catalog
 from sancha.rulebook.errors import RulebookError
 from sancha.rulebook.rulebase import Rulebase, load_rulebase, rulebase, show
-from sancha.rulebook.rules import Known, Outcome, Stage, Verdict
+from sancha.rulebook.rules import Effect, Known, Outcome, Stage, Verdict
 
 ON = date(2026, 11, 22)
 
@@ -84,6 +84,16 @@ def test_guarantor_over_capacity_by_a_hundred_yuan() -> None:
 
 def test_a_rule_is_not_in_force_before_its_day() -> None:
     assert "s11.borrower.age" not in decided("S11", {"applicant.age_years": 61}, on=date(2013, 12, 31))
+
+
+def test_what_must_be_referred_is_not_refused() -> None:
+    """跨地域的上报一级分行，不是径行拒绝（POL-1）；同时另有不符合的，就是拒绝。"""
+    outside = {"business.in_service_area": Known(False)}
+    decision = rulebase().decide(outside, on=ON, program="S11", stage=Stage.INTAKE)
+    assert (decision.outcome, decision.effect) == (Outcome.FAIL, Effect.REFER)
+    decision = rulebase().decide(outside | {"applicant.age_years": Known(61)}, on=ON, program="S11", stage=Stage.INTAKE)
+    assert decision.effect is Effect.REFUSE
+    assert rulebase().decide({}, on=ON, program="S11").effect is None
 
 
 def test_a_stage_asks_only_its_own_rules() -> None:

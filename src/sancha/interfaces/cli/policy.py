@@ -69,7 +69,7 @@ def _explain(args: argparse.Namespace) -> dict[str, Any]:
     base = rulebase()
     try:
         text = sys.stdin.read() if args.code == "-" else Path(args.code).read_text(encoding="utf-8")
-        document = explain(CaseFile.model_validate_json(text), base).document
+        document = explain(CaseFile.model_validate_json(text), base)
     except OSError as error:
         raise Failure(f"读不了 {args.code}：{error.strerror}。") from error
     except ValidationError as error:
@@ -91,7 +91,10 @@ def _explain(args: argparse.Namespace) -> dict[str, Any]:
         for item in document["missing"]:
             print(f"待补  {item['ask']}（{item['fact']}）")
         limit = document["limit_fen"]
-        print(f"总的结论：{document['outcome']}" + (f"，限额 {show(limit, '分')}" if limit is not None else ""))
+        done = f"，{document['effect_name']}" if document["effect_name"] else ""
+        print(
+            f"总的结论：{document['outcome_name']}{done}" + (f"，限额 {show(limit, '分')}" if limit is not None else "")
+        )
     return document
 
 

@@ -22,10 +22,10 @@ from sancha.interfaces.web.templatetags import sancha as words
 from sancha.kit.errors import NotFound
 from sancha.rulebook import Clause, all_clauses, all_parameters
 from sancha.rulebook.rulebase import Rulebase, rulebase, show
-from sancha.rulebook.rules import OUTCOME_LABELS, Effect, Rule, Stage, constants_of, parameters_of
+from sancha.rulebook.rules import Effect, Outcome, Rule, Stage, constants_of, parameters_of
 
 EFFECT_TONES = {Effect.REFUSE: "red", Effect.REFER: "amber", Effect.WARN: "blue", Effect.LIMIT: "green"}
-OUTCOME_TONES = {"PASS": "green", "FAIL": "red", "UNKNOWN": "amber", "NOT_APPLICABLE": ""}
+OUTCOME_TONES = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.UNKNOWN: "amber", Outcome.NOT_APPLICABLE: ""}
 
 
 @page(READ)
@@ -120,15 +120,14 @@ def rule_page(request: HttpRequest, code: str) -> HttpResponse:
     rule = _current(versions, today)
     on = max(today, rule.effective_from)
     parameters = parameters_of(rule, base.book, on)
-    applies, require, limit = rule.texts
     context = {
         "rule": rule,
         "effect": _effect(rule),
         "badge": unsure_badge(rule.unsure),
         "clause": base.book.clause(rule.clause),
         "stages": _stages(rule),
-        "applies": applies,
-        "demand": require or limit,
+        "applies": rule.applies_text,
+        "demand": rule.demand_text,
         "is_limit": rule.effect is Effect.LIMIT,
         "message": _with_parameters(base, rule, parameters, rule.message),
         "parameters": [{"alias": alias, "item": item, "value": value_text(item)} for alias, item in parameters.items()],
@@ -156,7 +155,7 @@ def _case(base: Rulebase, case: Any) -> dict[str, Any]:
     return {
         "name": case.name,
         "given": given,
-        "outcome": OUTCOME_LABELS[case.then],
+        "outcome": case.then.label,
         "tone": OUTCOME_TONES[case.then],
         "limit": words.fen(case.limit) if case.limit is not None else "",
     }
