@@ -33,6 +33,7 @@ STAFF = (
     ("taoan", "陶安", "DEPARTMENT_HEAD", "0101"),
     ("wuhao", "吴昊", "REVIEWER", "010101"),
     ("zhengli", "郑丽", "APPROVER", "010101"),
+    ("jinrong", "金荣", "ACCOUNTING_SUPERVISOR", "010101"),
     ("wangfang", "王芳", "BRANCH_MANAGER", "01010101"),
     ("fengtao", "冯涛", "ACCOUNTING_SUPERVISOR", "01010101"),
     ("chenjie", "陈洁", "DISBURSEMENT_CLERK", "01010101"),
@@ -40,6 +41,7 @@ STAFF = (
     ("weina", "卫娜", "LOAN_OFFICER", "0101010101"),
     ("jiangbo", "蒋波", "POST_LOAN", "01010101"),
     ("shenyu", "沈玉", "CASHIER", "01010101"),
+    ("weimin", "魏敏", "BRANCH_MANAGER", "01010102"),
     ("hanmei", "韩梅", "ACCOUNTING_SUPERVISOR", "01010102"),
     ("yangqi", "杨琪", "DISBURSEMENT_CLERK", "01010102"),
     ("zhuning", "朱宁", "LOAN_OFFICER", "01010102"),
@@ -49,7 +51,11 @@ STAFF = (
     ("heping", "何平", "GC_HANDLER", "90"),
     ("lvqing", "吕青", "GC_REVIEWER", "90"),
     ("shidan", "施丹", "GC_UNDERWRITER", "90"),
+    ("huaqiang", "华强", "GC_DIRECTOR", "90"),
+    ("kongling", "孔玲", "CASHIER", "90"),
+    ("douwen", "窦文", "COMMUNITY_CLERK", "9001"),
     ("zhangyue", "张月", "COMMUNITY_CLERK", "900101"),
+    ("yunxia", "云霞", "COMMUNITY_CLERK", "9002"),
 )
 
 SURNAMES = (
