@@ -270,9 +270,11 @@ def disclose(terms: Terms, facts: list[Fact]) -> dict[str, Any]:
         return result | {"nominal": {"error": reason}, "effective": {"error": reason}}
     stepped = [(steps[date.toordinal(day)], amount) for day, amount in flows]
     for name, convention in (("nominal", Convention.NOMINAL), ("effective", Convention.EFFECTIVE)):
-        result[name] = _cost(
-            lambda c=convention: annualized_cost(stepped, convention=c, periods_per_year=per_year).rate_ppm  # type: ignore[misc]
-        )
+
+        def annual(convention: Convention = convention) -> int:
+            return annualized_cost(stepped, convention=convention, periods_per_year=per_year).rate_ppm
+
+        result[name] = _cost(annual)
     items = [
         CostItem(
             "利息",

@@ -5,7 +5,7 @@ from typing import Any
 from django.db import models
 
 
-class FenField(models.BigIntegerField):  # type: ignore[type-arg]
+class FenField(models.BigIntegerField):  # type: ignore[type-arg]  # generic in the stubs only: Django's cannot be subscripted
     """整数分。拒绝浮点与小数，防止元、分混用。"""
 
     def get_prep_value(self, value: Any) -> Any:

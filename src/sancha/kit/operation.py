@@ -19,7 +19,7 @@ import inspect
 import json
 from collections.abc import Callable
 from datetime import date, datetime
-from typing import Any, ParamSpec, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -30,6 +30,7 @@ from sancha.kit.errors import Conflict, DomainError
 from sancha.kit.models import AuditEvent, Idempotency
 
 P = ParamSpec("P")
+R = TypeVar("R")
 
 
 NOT_CONTENT = frozenset({"actor", "key", "on"})
@@ -105,12 +106,16 @@ def operation(name: str, *, permission: str) -> Callable[[Callable[P, dict[str, 
                     return first
                 raise
 
-        run.permission = permission  # type: ignore[attr-defined]  # read by the permission sweep test
         _names.add(name)
-        run.operation_name = name  # type: ignore[attr-defined]
-        return run
+        return titled(run, name=name, permission=permission)
 
     return decorate
+
+
+def titled(function: Callable[P, R], *, name: str, permission: str) -> Callable[P, R]:
+    """在函数上写明操作名（``operation_name``）与所需权限（``permission``），供界面与权限测试读。"""
+    vars(function).update(operation_name=name, permission=permission)
+    return function
 
 
 def _first_result(name: str, key: str, digest: str) -> dict[str, Any] | None:

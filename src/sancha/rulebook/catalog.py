@@ -190,7 +190,7 @@ class Catalog:
 _FastLoader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class _StrictYaml(_FastLoader):  # type: ignore[misc, valid-type]
+class _StrictYaml(_FastLoader):  # type: ignore[misc, valid-type]  # the base is chosen at run time
     """重复的键不许悄悄覆盖。"""
 
 

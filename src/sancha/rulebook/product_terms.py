@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, StrictBool, StrictInt, model_validator
 
@@ -28,6 +28,8 @@ from sancha.rulebook.vocabulary import (
     RepriceRule,
     label,
 )
+
+T = TypeVar("T")
 
 PPM_PER_BP = 100
 LPR_CODES = {"1Y": "lpr.1y", "5Y": "lpr.5y"}
@@ -342,6 +344,16 @@ def rate_band(terms: ProductTerms, on: date, *, book: Catalog | None = None) -> 
     high = spread if rate.max_spread_bp is None else rate.max_spread_bp
     low_ppm, default_ppm, high_ppm = (max(0, base + points * PPM_PER_BP) for points in (low, spread, high))
     return low_ppm, default_ppm, high_ppm
+
+
+def plain(value: T | ParameterRef) -> T:
+    """钉住后的值。
+
+    :raises TypeError: 条款还没有钉住。
+    """
+    if isinstance(value, ParameterRef):
+        raise TypeError(f"条款尚未钉住：{value!r}，先调用 pin")
+    return value
 
 
 def plain_int(value: int | ParameterRef | None) -> int:

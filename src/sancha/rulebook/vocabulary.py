@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Self
 
 from sancha.kernel.dates import PeriodUnit
 from sancha.kernel.daycount import DayCount
@@ -20,8 +21,9 @@ class Term(StrEnum):
 
     label: str
 
-    def __new__(cls, value: str, label: str) -> Term:
-        """值与中文名一起定义。"""
+    def __new__(cls, value: str, label: str = "") -> Self:
+        """值与中文名一起定义，少了中文名不成；按值取用（``CustomerKind("FARMER")``）时只给值，不经这里。"""
+        assert label, f"{cls.__name__}.{value} has no Chinese name"
         member = str.__new__(cls, value)
         member._value_ = value
         member.label = label

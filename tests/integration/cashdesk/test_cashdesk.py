@@ -314,6 +314,14 @@ def test_importing_a_statement_twice_changes_nothing(desk):
     assert queries.statement_lines(desk.clerk, own_account_id=desk.bank).page.total == 3
 
 
+@pytest.mark.parametrize("day", ["2026-13-01", "昨天", "", None, TODAY + timedelta(days=1)])
+def test_a_statement_row_whose_day_cannot_be_read_is_refused_with_its_number(desk, day):
+    with pytest.raises(DomainError) as refused:
+        desk.statement(("B1", TODAY, 1, None), ("B2", day, 1, None))
+    assert (refused.value.code, refused.value.field) == ("STATEMENT_ROW", "rows.2")
+    assert "日期" in refused.value.message
+
+
 def test_daily_reconciliation_proves_the_bank_balance(desk):
     desk.receive(1_000, serial="B1")
     desk.receive(77, serial="LATE")

@@ -124,6 +124,14 @@ def test_unbalanced_trial_balance_says_by_how_much():
     assert off.startswith("不平衡：期初借方比贷方多 -32,100.00")
 
 
+def test_a_copy_with_another_amount_is_computed_afresh():
+    loan = SAMPLES["loan_note"].loan
+    before = loan.principal_words
+    other = loan.model_copy(update={"principal_fen": 100})
+    assert (other.principal_words, other.model_dump()["principal_words"]) == ("人民币壹元整", "人民币壹元整")
+    assert loan.principal_words == before
+
+
 def test_amount_beyond_the_digit_boxes_is_refused():
     note = SAMPLES["loan_note"]
     huge = note.model_copy(update={"loan": note.loan.model_copy(update={"principal_fen": 10**10})})

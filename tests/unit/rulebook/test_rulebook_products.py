@@ -17,6 +17,7 @@ from sancha.rulebook.product_terms import (
     ProductTerms,
     percent,
     pin,
+    plain,
     plain_int,
     problems_with,
     rate_band,
@@ -75,6 +76,10 @@ def test_pinning_replaces_every_reference_and_tells_its_origin():
 def test_a_pinned_value_stays_when_read_before_pinning_it_is_refused():
     with pytest.raises(TypeError, match="pin"):
         plain_int(BY_CODE["FARMER_GUARANTEE"].terms.amount.min_fen)
+    with pytest.raises(TypeError, match="pin"):
+        plain(BY_CODE["FARMER_GUARANTEE"].terms.allocation.npl_enabled)
+    allocation = pin(BY_CODE["FARMER_GUARANTEE"].terms, date(2026, 3, 1)).terms.allocation
+    assert plain(allocation.order) == ("fee", "penalty", "compound", "interest", "principal")
 
 
 def test_student_rate_follows_lpr_and_its_spread():
@@ -160,6 +165,11 @@ def test_every_word_has_a_chinese_name():
             for member, (code, _) in zip(kind, vocabulary.choices(kind), strict=True)
         )
     assert vocabulary.label(Method.BULLET) == "一次性还本付息"
+
+
+def test_a_word_without_a_chinese_name_cannot_be_defined():
+    with pytest.raises(AssertionError, match="NEW has no Chinese name"):
+        vocabulary.Term("Mute", {"NEW": "NEW"})
 
 
 @pytest.mark.parametrize(

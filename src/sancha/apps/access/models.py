@@ -103,6 +103,9 @@ class Person(AbstractBaseUser):
     is_active = models.BooleanField("启用", default=True)
     must_change_password = models.BooleanField("首次登录须改密码", default=True)
 
+    known_holdings: list[PostHolding] | None = None
+    """全部任职，不是栏目：``remember_holdings`` 记上，供同一请求里的 ``actor_for`` 用。"""
+
     USERNAME_FIELD = "username"
     REQUIRED_FIELDS = ["name"]
     objects = PersonManager()

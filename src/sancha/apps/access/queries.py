@@ -305,7 +305,7 @@ def remember_holdings(person_id: int) -> Person | None:
     person = rows[0].person
     for row in rows:
         row.person = person
-    person.known_holdings = rows  # type: ignore[attr-defined]  # read by actor_for within this request
+    person.known_holdings = rows
     return person
 
 

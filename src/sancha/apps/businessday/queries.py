@@ -212,8 +212,8 @@ def due_subjects(
     rows = Agenda.objects.filter(owner=owner, partition_id=partition_id, next_on__lte=on)
     if after is not None:
         rows = rows.filter(subject__gt=after)
-    rows = rows.order_by("subject").values_list("subject", flat=True)
-    return list(rows if limit is None else rows[:limit])
+    subjects = rows.order_by("subject").values_list("subject", flat=True)
+    return list(subjects if limit is None else subjects[:limit])
 
 
 def count_due(*, owner: str, partition_id: int, on: date) -> int:

@@ -91,7 +91,7 @@ def _before_first_line(institution_ids: Sequence[int]) -> date | None:
 def _run(sql: str, parameters: Sequence[Any]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql, list(parameters))
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def _marks(values: Sequence[Any]) -> str:

@@ -210,7 +210,7 @@ def _text(row: Mapping[str, Any], field: str) -> str:
 
 
 def _whole(row: Mapping[str, Any], field: str) -> int | None:
-    value = row.get(field)
+    value: object = row.get(field)
     if value is None or value == "":
         return None
     if isinstance(value, bool) or not isinstance(value, int):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TypeVar
 
 from sancha.kernel.calendar import Calendar
 from sancha.kernel.dates import PeriodUnit
@@ -16,15 +15,13 @@ from sancha.rulebook.product_terms import (
     PPM_PER_BP,
     LoanElements,
     LprRate,
-    ParameterRef,
     PinnedTerms,
     lpr_ppm,
     percent,
+    plain,
     plain_int,
 )
 from sancha.rulebook.vocabulary import DueDayRule, PayerPhase, label
-
-T = TypeVar("T")
 
 
 def periods_of(chosen: LoanElements) -> int:
@@ -83,7 +80,7 @@ def kernel_terms(
         period_every=every,
         due_day=fixed_day if on_given_day else None,
         first_due=first_due,
-        day_count=DayCount(_plain(terms.day_count)),
+        day_count=DayCount(plain(terms.day_count)),
         rounding=terms.rounding.mode,
         multiple_fen=terms.rounding.multiple_fen,
         grace_periods=chosen.grace_periods,
@@ -92,12 +89,12 @@ def kernel_terms(
         roll=terms.roll,
         calendar=calendar or Calendar(),
         grace_days=plain_int(terms.grace_days),
-        grace_retroactive=bool(_plain(terms.penalty.grace_retroactive)),
+        grace_retroactive=bool(plain(terms.penalty.grace_retroactive)),
         penalty_multiplier_ppm=plain_int(terms.penalty.multiplier_ppm),
         misuse_multiplier_ppm=plain_int(terms.penalty.misuse_multiplier_ppm),
-        compound=Compound(_plain(terms.penalty.compound)),
+        compound=Compound(plain(terms.penalty.compound)),
         allocation=_allocation(pinned),
-        class_thresholds=tuple((dpd, grade) for dpd, grade in _plain(terms.class_thresholds)),
+        class_thresholds=tuple((dpd, grade) for dpd, grade in plain(terms.class_thresholds)),
         nonaccrual_after_dpd=plain_int(terms.nonaccrual_after_dpd),
         payer_shares=_payer_shares(pinned, chosen.start, study_ends),
         prepayment_fee_ppm=terms.prepayment_fee_ppm,
@@ -107,20 +104,14 @@ def kernel_terms(
     )
 
 
-def _plain(value: T | ParameterRef) -> T:
-    if isinstance(value, ParameterRef):
-        raise TypeError(f"条款尚未钉住：{value!r}，先调用 pin")
-    return value
-
-
 def _allocation(pinned: PinnedTerms) -> Allocation:
     rule = pinned.terms.allocation
     return Allocation(
-        order=_plain(rule.order),
+        order=plain(rule.order),
         by_installment=rule.by_installment,
-        npl_after_dpd=plain_int(rule.npl_after_dpd) if _plain(rule.npl_enabled) else None,
-        npl_order=_plain(rule.npl_order),
-        future=Future(_plain(rule.future)),
+        npl_after_dpd=plain_int(rule.npl_after_dpd) if plain(rule.npl_enabled) else None,
+        npl_order=plain(rule.npl_order),
+        future=Future(plain(rule.future)),
     )
 
 

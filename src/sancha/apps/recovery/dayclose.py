@@ -34,7 +34,7 @@ def cause(oldest_day: int, step: int) -> str:
 
 def ladder_on(on: date) -> list[int]:
     """当日有效的跟进阶梯（逾期天数）。"""
-    return [int(step) for step in parameter("recovery.followup_ladder_dpd", on).value]
+    return list(parameter("recovery.followup_ladder_dpd", on).as_ints())
 
 
 def raise_follow_up(*, partition_id: int, on: date) -> int:

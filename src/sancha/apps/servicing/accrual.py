@@ -88,7 +88,7 @@ def grown_positions(accrued_to: Mapping[int, int]) -> dict[tuple[int, int, int, 
             f"SELECT {keys}, {key}, CAST(SUM({value}) AS BIGINT) FROM {_TABLE} s, {each} WHERE s.partition_id IN ({ids}) GROUP BY {keys}, {key}"
         )
         for *columns, code, amount in cursor.fetchall():
-            totals[(*columns, code)] = int(amount)  # type: ignore[index]
+            totals[(*columns, code)] = int(amount)
         until = f"(CASE WHEN s.held OR s.from_day > {stands} THEN s.from_day ELSE {stands} END)"
         sums = ", ".join(f"CAST(SUM({growth_sql(i, since='from_day', until=until)}) AS BIGINT)" for i in range(4))
         cursor.execute(

@@ -210,7 +210,7 @@ def floor(*, partition_id: int, day: date) -> float:
     values = [(loan, day, code, 1, 1, 1, 1, "CNY", amount) for loan, code, amount in moved]
     with transaction.atomic(), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            with cursor.cursor.copy(f"COPY floor_movement ({columns}) FROM STDIN") as copy:  # type: ignore[attr-defined]
+            with cursor.cursor.copy(f"COPY floor_movement ({columns}) FROM STDIN") as copy:
                 for row in values:
                     copy.write_row(row)
         else:

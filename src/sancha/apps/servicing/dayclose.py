@@ -124,7 +124,7 @@ def write_states(updates: list[list[Any]]) -> None:
     """批量重写状态投影（一条 UPDATE … FROM 行集）；每行是编号加 ``STATE_COLUMNS`` 的值。"""
     if not updates:
         return
-    columns: dict[str, ColumnType] = {"pk": "bigint"} | {name: _TYPES.get(name, "bigint") for name in STATE_COLUMNS}
+    columns: dict[str, ColumnType] = {"pk": "bigint", **{name: _TYPES.get(name, "bigint") for name in STATE_COLUMNS}}
     source = rowset("n", columns, updates)
     assignments = ", ".join(f"{name} = n.{name}" for name in STATE_COLUMNS)
     with connection.cursor() as cursor:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from itertools import groupby
 from operator import itemgetter
+from typing import TYPE_CHECKING, TypedDict
 
 from django.db import transaction
 from django.db.models import QuerySet, TextField
@@ -18,7 +19,16 @@ from sancha.kernel.facts import Fact, FactKind
 from sancha.kernel.positions import accounting_key, positions
 from sancha.kernel.replay import advance, replay
 
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
 SHARES = 30
+
+
+class _Terms(TypedDict):
+    """随状态一并取出的条款文本。"""
+
+    terms_text: str
 
 
 def todays_share(*, partition_id: int, on: date) -> list[int]:
@@ -29,14 +39,12 @@ def todays_share(*, partition_id: int, on: date) -> list[int]:
     return list(rows.order_by("pk").values_list("pk", flat=True))
 
 
-def check_share(loan_ids: Sequence[int], *, on: date) -> list[tuple[int, str]]:
-    """抽查这些借据，不符的隔离；返回隔离的（编号, 原因）。"""
-    held = []
+def check_share(loan_ids: Sequence[int], *, on: date, found: Callable[[int, str], None]) -> None:
+    """抽查这些借据，不符的隔离，并在隔离的同一事务里经 ``found``（编号, 原因）报告：隔离的下次不再抽查，漏报就没有第二次。"""
     for loan_id, _ in check_loans(loan_ids, on=on):
         with transaction.atomic():
             if reason := _hold_if_wrong(loan_id, on):
-                held.append((loan_id, reason))
-    return held
+                found(loan_id, reason)
 
 
 def check_loans(loan_ids: Sequence[int], *, on: date | None = None) -> list[tuple[int, str]]:
@@ -50,7 +58,7 @@ def check_loans(loan_ids: Sequence[int], *, on: date | None = None) -> list[tupl
     return problems
 
 
-def _rows() -> QuerySet[LoanState]:
+def _rows() -> QuerySet[WithAnnotations[LoanState, _Terms]]:
     # The terms come as text: equal texts are parsed once, and no model of the loan is built for each row.
     return LoanState.objects.annotate(terms_text=Cast("loan__terms", TextField()))
 
@@ -80,16 +88,16 @@ def _hold_if_wrong(loan_id: int, on: date) -> str:
     return reason
 
 
-def _problem(row: LoanState, facts: Sequence[Fact], on: date) -> str:
+def _problem(row: WithAnnotations[LoanState, _Terms], facts: Sequence[Fact], on: date) -> str:
     try:
         return _differences(row, facts, on)
     except Exception as error:  # a loan that cannot even be read is the finding itself, and must not stop the others
         return f"读不出或重放不动：{type(error).__name__} {error}"
 
 
-def _differences(row: LoanState, facts: Sequence[Fact], on: date) -> str:
+def _differences(row: WithAnnotations[LoanState, _Terms], facts: Sequence[Fact], on: date) -> str:
     """状态投影与从头重放之差，一致为空串。独立于日终的写入路径。"""
-    terms = terms_of(row.terms_text)  # type: ignore[attr-defined]
+    terms = terms_of(row.terms_text)
     stands = row.from_day if row.held else max(on.toordinal(), row.from_day)
     again = replay(terms, facts, on=date.fromordinal(stands))
     booked = booked_position(row, stands)

@@ -11,9 +11,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-import xlsxwriter  # type: ignore[import-untyped]  # ships no types
+import xlsxwriter
 from django.utils import timezone
-from xlsxwriter.exceptions import XlsxWriterException  # type: ignore[import-untyped]  # ships no types
+from xlsxwriter.exceptions import XlsxWriterException
 
 from sancha.kernel.money import format_yuan
 from sancha.kit.errors import DomainError

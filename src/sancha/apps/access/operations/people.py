@@ -132,7 +132,8 @@ def change_password(*, actor: Actor, key: str, on: date, old: SecretStr, new: Se
 
     :raises DomainError: 旧密码不对、新旧相同、新密码太弱。
     """
-    person = Person.objects.select_for_update().filter(pk=actor.person_id).first()
+    mine = Person.objects.none() if actor.person_id is None else Person.objects.filter(pk=actor.person_id)
+    person = mine.select_for_update().first()
     if person is None:
         raise NotFound("PERSON_NOT_FOUND", "没有登录人员，不能改密码。", fix="请先登录。")
     if not person.check_password(old.get_secret_value()):

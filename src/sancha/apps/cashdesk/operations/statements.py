@@ -57,28 +57,40 @@ def import_statement(
 
 
 def _statement_line(account: OwnAccount, row: dict[str, Any], number: int, on: date) -> StatementLine:
-    value_on = row.get("value_on")
-    value_on = date.fromisoformat(value_on) if isinstance(value_on, str) else value_on
+    value_on = _day(row.get("value_on"))
     fen, balance = row.get("amount_fen"), row.get("balance_fen")
     serial = str(row.get("serial") or "").strip()
-    wrong = (
-        "流水号" if not serial
-        else "金额" if type(fen) is not int or fen == 0
-        else "余额" if balance is not None and type(balance) is not int
-        else "日期" if not isinstance(value_on, date) or value_on > on
-        else ""
-    )  # fmt: skip
-    if wrong:
-        raise DomainError(
-            "STATEMENT_ROW", f"第 {number} 行（流水号 {serial or '空'}）的{wrong}不对，整批未导入。",
-            field=f"rows.{number}",
-            value=row.get("amount_fen"), fix="流水号必填；金额为非零整数分（收正付负）；日期不晚于营业日。",
-        )  # fmt: skip
+    if not serial:
+        raise _wrong_row(row, number, serial, "流水号")
+    if type(fen) is not int or fen == 0:
+        raise _wrong_row(row, number, serial, "金额")
+    if balance is not None and type(balance) is not int:
+        raise _wrong_row(row, number, serial, "余额")
+    if value_on is None or value_on > on:
+        raise _wrong_row(row, number, serial, "日期")
     return StatementLine(
         own_account=account, serial=serial[:64], value_on=value_on, amount_fen=fen, balance_fen=balance,
         counterparty=str(row.get("counterparty") or "")[:80],
         counterparty_account_masked=mask_account(str(row.get("counterparty_account") or "")),
         memo=str(row.get("memo") or "")[:200], imported_on=on,
+    )  # fmt: skip
+
+
+def _day(given: object) -> date | None:
+    """日期或其 ISO 文字；认不出为空。"""
+    if isinstance(given, str):
+        try:
+            return date.fromisoformat(given)
+        except ValueError:
+            return None
+    return given if isinstance(given, date) else None
+
+
+def _wrong_row(row: dict[str, Any], number: int, serial: str, what: str) -> DomainError:
+    return DomainError(
+        "STATEMENT_ROW", f"第 {number} 行（流水号 {serial or '空'}）的{what}不对，整批未导入。",
+        field=f"rows.{number}",
+        value=row.get("amount_fen"), fix="流水号必填；金额为非零整数分（收正付负）；日期不晚于营业日。",
     )  # fmt: skip
 
 

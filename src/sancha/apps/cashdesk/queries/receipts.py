@@ -91,13 +91,14 @@ def receipt_detail(actor: Actor, receipt_id: int) -> tuple[ReceiptInfo, list[dic
             value=receipt_id,
         )
     uses = row.uses.order_by("id").values("id", "subject", "amount_fen", "booked_on", "voucher_id", "releases_id")
-    return _receipt_info(row), list(uses)
+    return _receipt_info(row), [dict(use) for use in uses]
 
 
 def uses_of(subject: str) -> list[dict[str, Any]]:
     """某对象（如 ``loan:12``）用过的收款：冲正时据此退回挂账。"""
     rows = ReceiptUse.objects.filter(subject=subject).order_by("id")
-    return list(rows.values("id", "receipt_id", "amount_fen", "booked_on", "voucher_id", "releases_id"))
+    uses = rows.values("id", "receipt_id", "amount_fen", "booked_on", "voucher_id", "releases_id")
+    return [dict(use) for use in uses]
 
 
 def receipts_hinted(*, subjects: list[str]) -> dict[str, list[ReceiptInfo]]:
@@ -123,11 +124,11 @@ def suspense_ageing(actor: Actor, *, on: date, institution_id: int | None = None
     """挂账账龄：按记账日至 ``on`` 的天数分档；各档之和 = 挂账科目中收款的余额。"""
     rows = Receipt.objects.filter(place_of(actor, institution_id), state__in=OPEN_STATES, booked_on__lte=on)
     left = F("amount_fen") - F("used_fen") - F("returned_fen")
-    counted = [[low, high, 0, 0] for low, high in AGEING_BANDS]
+    many, fen = [0] * len(AGEING_BANDS), [0] * len(AGEING_BANDS)
     by_day = rows.order_by().values("booked_on").annotate(fen=Sum(left), many=Count("id"))
     for row in by_day:
         days = (on - row["booked_on"]).days
-        band = next(band for band in counted if band[1] is None or days <= band[1])
-        band[2] += int(row["many"])
-        band[3] += int(row["fen"])
-    return [AgeBand(*band) for band in counted]
+        band = next(index for index, (_, high) in enumerate(AGEING_BANDS) if high is None or days <= high)
+        many[band] += int(row["many"])
+        fen[band] += int(row["fen"])
+    return [AgeBand(low, high, many[index], fen[index]) for index, (low, high) in enumerate(AGEING_BANDS)]

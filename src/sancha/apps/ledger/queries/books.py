@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import TYPE_CHECKING, TypedDict
 
 from django.db.models import F, Q, Sum, Window
 from django.db.models.functions import Coalesce
@@ -14,6 +15,15 @@ from sancha.kit.actor import Actor
 from sancha.kit.errors import NotFound
 from sancha.kit.fen import FenField
 from sancha.kit.paging import Page, paginate
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+
+class _Running(TypedDict):
+    """随分录一并累计的余额（分）。"""
+
+    running: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +84,10 @@ def trial_balance(
     rows = [
         TrialRow(
             account.pk, account.code, account.name, account.category, account.normal_side, account.is_leaf,
-            figures[0], figures[1], figures[2], figures[0] + figures[1] - figures[2],
+            row[0], row[1], row[2], row[0] + row[1] - row[2],
         )
         for account in accounts
-        if (figures := own.get(account.pk)) is not None
+        if (row := own.get(account.pk)) is not None
     ]  # fmt: skip
     off = {account.pk for account in accounts if account.category == Category.OFF_BALANCE}
     closing = {pk: figures[0] + figures[1] - figures[2] for pk, figures in leaves.items()}
@@ -141,11 +151,11 @@ def account_ledger(
     order = [F("booked_on").asc(), F("id").asc()]
     running = lines.annotate(running=Window(Sum("amount_fen"), order_by=order)).select_related("voucher")
 
-    def row(line: Line) -> LedgerRow:
+    def row(line: WithAnnotations[Line, _Running]) -> LedgerRow:
         fen = line.amount_fen
         return LedgerRow(
             line.pk, line.voucher_id, line.booked_on, line.summary or line.voucher.summary, line.voucher.subject,
-            line.institution_id, max(fen, 0), max(-fen, 0), opening + int(line.running),
+            line.institution_id, max(fen, 0), max(-fen, 0), opening + line.running,
         )  # fmt: skip
 
     found = paginate(running.order_by("booked_on", "id"), page=page, size=size, to_row=row)

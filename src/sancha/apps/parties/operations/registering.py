@@ -142,7 +142,7 @@ def add_parties(
         (
             Party(
                 number=f"C{number:010d}",
-                institution_id=checked[index].institution_id,
+                institution_id=_home(checked[index]),
                 created_on=on,
                 created_at=moment,
                 **checked[index].values,
@@ -201,6 +201,12 @@ def _outside(
     if officer is not None and officer not in officers:
         wrong.append(officer_missing(officer))
     return wrong
+
+
+def _home(item: Prepared) -> int:
+    """管户机构：没有的行已在 ``_outside`` 列为错误。"""
+    assert item.institution_id is not None
+    return item.institution_id
 
 
 def _first_of_each(
@@ -285,7 +291,7 @@ def _meet_again(actor: Actor, on: date, met: Sequence[tuple[Prepared, Party]]) -
     """已有档的人再来登记：记下往来机构；电话、地址等与主档不同的，作为自述入档，主档不动。"""
     PartyPresence.objects.bulk_create(
         (
-            PartyPresence(party=party, institution_id=item.institution_id, since=on)
+            PartyPresence(party=party, institution_id=_home(item), since=on)
             for item, party in met
             if item.institution_id != party.institution_id
         ),

@@ -12,7 +12,7 @@ from sancha.apps.parties.operations.checks import require_reason
 from sancha.kit.actor import Actor
 from sancha.kit.clock import now
 from sancha.kit.errors import DomainError
-from sancha.kit.operation import operation
+from sancha.kit.operation import operation, titled
 
 REVEALABLE = ("id_number", "birth", "phone", "address", "contacts")
 
@@ -53,5 +53,4 @@ def reveal_party(*, actor: Actor, key: str, on: date, party_id: int, fields: lis
     return result | {"clear": queries.clear_fields(party_id=party_id, fields=sorted(set(fields)), on=on)}
 
 
-reveal_party.permission = "parties.reveal"  # type: ignore[attr-defined]  # read by the permission sweep test
-reveal_party.operation_name = "parties.reveal_party"  # type: ignore[attr-defined]
+titled(reveal_party, name="parties.reveal_party", permission="parties.reveal")

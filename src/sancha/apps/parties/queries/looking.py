@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -451,7 +451,7 @@ def _relation(row: PartyRelation, family: tuple[int, ...]) -> RelationRow:
     )
 
 
-MASKS = {
+MASKS: dict[str, Callable[[str], str]] = {
     "id_number": mask_id_number,
     "phone": mask_phone,
     "address": mask_address,

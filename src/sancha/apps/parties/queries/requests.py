@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from django.db.models import Q
 
@@ -63,7 +62,7 @@ def requests_of(party_id: int) -> list[RequestInfo]:
     merges = MergeRequest.objects.filter(Q(duplicate_id__in=family) | Q(survivor_id=party_id)).select_related(
         "survivor", "duplicate"
     )
-    rows = [*erasures, *merges]
+    rows: list[ErasureRequest | MergeRequest] = [*erasures, *merges]
     names = names_of(person for row in rows for person in (row.requested_by_id, row.decided_by_id))
     found = [_request_info(row, names) for row in rows]
     return sorted(found, key=lambda item: (item.requested_on, item.id), reverse=True)
@@ -74,7 +73,7 @@ def erasure_request(request_id: int) -> RequestInfo:
 
     :raises NotFound: 没有。
     """
-    return _one_request(ErasureRequest.objects.select_related("party"), request_id)
+    return _one_request(ErasureRequest.objects.select_related("party").filter(pk=request_id).first(), request_id)
 
 
 def merge_request(request_id: int) -> RequestInfo:
@@ -82,7 +81,8 @@ def merge_request(request_id: int) -> RequestInfo:
 
     :raises NotFound: 没有。
     """
-    return _one_request(MergeRequest.objects.select_related("survivor", "duplicate"), request_id)
+    rows = MergeRequest.objects.select_related("survivor", "duplicate")
+    return _one_request(rows.filter(pk=request_id).first(), request_id)
 
 
 def merge_sheets(request_id: int) -> tuple[Sheet, Sheet]:
@@ -136,31 +136,34 @@ def _amended(party_ids: list[int]) -> Iterator[tuple[str, str]]:
                 yield str(content.get("field", "")), content[name]
 
 
-def _one_request(rows: Any, request_id: int) -> RequestInfo:
-    row = rows.filter(pk=request_id).first()
+def _one_request(row: ErasureRequest | MergeRequest | None, request_id: int) -> RequestInfo:
     if row is None:
         raise NotFound("REQUEST_NOT_FOUND", "没有这份申请。", field="request_id", value=request_id, fix="从任务打开。")
     return _request_info(row, names_of([row.requested_by_id, row.decided_by_id]))
 
 
 def _request_info(row: ErasureRequest | MergeRequest, names: Mapping[int, str]) -> RequestInfo:
-    merge = isinstance(row, MergeRequest)
-    party = row.duplicate if merge else row.party
+    if isinstance(row, MergeRequest):
+        party, survivor, clause, details = row.duplicate, row.survivor.number, "", row.moved
+        title = f"并入 {survivor}"
+    else:
+        party, survivor, clause, details = row.party, "", row.clause, row.erased
+        title = f"个人信息删除：{ErasureGround(row.ground).label}"
     return RequestInfo(
         id=row.pk,
         party_id=party.pk,
         party_number=party.number,
-        survivor_number=row.survivor.number if merge else "",
-        title=f"并入 {row.survivor.number}" if merge else f"个人信息删除：{ErasureGround(row.ground).label}",
+        survivor_number=survivor,
+        title=title,
         reason=row.reason,
-        clause="" if merge else row.clause,
+        clause=clause,
         state=row.state,
         state_name=str(RequestState(row.state).label),
         requested_by=names.get(row.requested_by_id, ""),
         requested_on=row.requested_on,
         decided_by=names.get(row.decided_by_id or 0, ""),
         decided_on=row.decided_on,
-        details=row.moved if merge else row.erased,
+        details=details,
     )
 
 

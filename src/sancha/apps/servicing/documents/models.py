@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar, Protocol, TypeVar, cast
 
 from django.utils import timezone
 from pydantic import AwareDatetime, BaseModel, ConfigDict, PlainSerializer, computed_field
@@ -33,6 +34,24 @@ def _moment(at: datetime) -> str:
 def _or_blank(fen: int) -> str:
     """零留空：凭证与计划表里满篇 0.00 看不清。"""
     return format_yuan(fen) if fen else ""
+
+
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class _Computed(Protocol[R_co]):
+    """算出的一栏，读起来就是它的值。"""
+
+    def __get__(self, document: Any, owner: Any = None, /) -> R_co: ...
+
+
+def _computed(function: Callable[[Any], R]) -> _Computed[R]:
+    """算出的一栏：不存，每次照当前各栏算，随单据一起出模型。
+
+    不用 ``cached_property``：``model_copy`` 连缓存一起抄，改了金额的副本会印出旧的大写。
+    """
+    return cast(_Computed[R], computed_field(property(function)))
 
 
 Yuan = Annotated[int, PlainSerializer(format_yuan, return_type=str)]
@@ -95,14 +114,12 @@ class LoanFacts(_Part):
     day_count: str
     account: str
 
-    @computed_field
-    @property
+    @_computed
     def principal_words(self) -> str:
         """本金大写。"""
         return rmb_uppercase(self.principal_fen, prefix="人民币")
 
-    @computed_field
-    @property
+    @_computed
     def monthly_rate(self) -> str:
         """月利率：年利率 ÷ 12，写成千分数，四位小数（银发〔2005〕129号的换算）。"""
         ten_thousandths = round_div(self.annual_rate_ppm * 10, 12, Rounding.HALF_UP)
@@ -128,8 +145,7 @@ class ScheduleRow(_Part):
     paid_compound_fen: YuanOrBlank = 0
     overdue_days: Annotated[int, PlainSerializer(lambda days: str(days) if days else "", return_type=str)] = 0
 
-    @computed_field
-    @property
+    @_computed
     def total(self) -> str:
         """应还合计。"""
         return format_yuan(self.principal_fen + self.interest_fen)
@@ -150,14 +166,12 @@ class LoanNote(Document):
     schedule: tuple[ScheduleRow, ...] = ()
     handlers: Handlers = Handlers()
 
-    @computed_field
-    @property
+    @_computed
     def signed_words(self) -> str:
         """出据日期大写。"""
         return date_uppercase(self.signed_on)
 
-    @computed_field
-    @property
+    @_computed
     def digits(self) -> list[str]:
         """金额分栏：亿至分共 11 栏，首位前一栏写 ￥。
 
@@ -178,8 +192,7 @@ class RepaymentSchedule(Document):
     rows: tuple[ScheduleRow, ...]
     disclosure: tuple[str, ...] = ()
 
-    @computed_field
-    @property
+    @_computed
     def totals(self) -> dict[str, str]:
         """合计行。"""
         rows = self.rows
@@ -239,20 +252,17 @@ class RepaymentReceipt(Document):
     entries: tuple[Entry, ...]
     handlers: Handlers = Handlers()
 
-    @computed_field
-    @property
+    @_computed
     def amount(self) -> str:
         """还款合计（小写）。"""
         return format_yuan(sum(part.paid_fen for part in self.parts))
 
-    @computed_field
-    @property
+    @_computed
     def amount_words(self) -> str:
         """还款合计（大写）。"""
         return rmb_uppercase(sum(part.paid_fen for part in self.parts), prefix="人民币")
 
-    @computed_field
-    @property
+    @_computed
     def part_totals(self) -> dict[str, str]:
         """组成的合计行。"""
         return {
@@ -262,8 +272,7 @@ class RepaymentReceipt(Document):
             "left_fen": format_yuan(sum(part.left_fen for part in self.parts)),
         }
 
-    @computed_field
-    @property
+    @_computed
     def entry_totals(self) -> dict[str, str]:
         """分录合计；借贷不平不出凭证。"""
         return _entry_totals(self.entries)
@@ -293,20 +302,17 @@ class InterestList(Document):
     paid_fen: Yuan
     handlers: Handlers = Handlers()
 
-    @computed_field
-    @property
+    @_computed
     def totals(self) -> dict[str, str]:
         """合计行。"""
         return {"kind": "合计", "interest_fen": format_yuan(sum(line.interest_fen for line in self.lines))}
 
-    @computed_field
-    @property
+    @_computed
     def total_words(self) -> str:
         """利息合计大写。"""
         return rmb_uppercase(sum(line.interest_fen for line in self.lines), prefix="人民币")
 
-    @computed_field
-    @property
+    @_computed
     def left(self) -> str:
         """尚欠利息。"""
         return format_yuan(sum(line.interest_fen for line in self.lines) - self.paid_fen)
@@ -345,8 +351,7 @@ class AccountStatement(Document):
     balances: tuple[Balance, ...]
     reply_days: int
 
-    @computed_field
-    @property
+    @_computed
     def totals(self) -> dict[str, str]:
         """本期合计行。"""
         keys = ("lent_fen", "principal_fen", "interest_fen", "penalty_fen", "fee_fen")
@@ -407,14 +412,12 @@ class Voucher(Document):
     poster: str = ""
     supervisor: str = ""
 
-    @computed_field
-    @property
+    @_computed
     def totals(self) -> dict[str, str]:
         """借贷合计；不平不出凭证。"""
         return _entry_totals(self.entries)
 
-    @computed_field
-    @property
+    @_computed
     def total_words(self) -> str:
         """合计大写。"""
         return rmb_uppercase(sum(entry.debit_fen for entry in self.entries), prefix="人民币")
@@ -449,14 +452,12 @@ class TrialBalance(Document):
         top = [row for row in self.rows if row.level == 1]
         return {key: sum(getattr(row, key) for row in top) for key in (*keys, "closing_credit_fen")}
 
-    @computed_field
-    @property
+    @_computed
     def totals(self) -> dict[str, str]:
         """合计行。"""
         return {"name": "合计", **{key: format_yuan(fen) for key, fen in self._sums().items()}}
 
-    @computed_field
-    @property
+    @_computed
     def verdict(self) -> str:
         """是否平衡，以及差额。"""
         sums = self._sums()
@@ -510,14 +511,12 @@ class CostDisclosure(Document):
     convention: str
     closing_sentence: str
 
-    @computed_field
-    @property
+    @_computed
     def principal_words(self) -> str:
         """本金大写。"""
         return rmb_uppercase(self.principal_fen, prefix="人民币")
 
-    @computed_field
-    @property
+    @_computed
     def totals(self) -> dict[str, str]:
         """合计行。"""
         return {"name": "合计", "amount_fen": format_yuan(self.total_fen), "rate_ppm": _percent(self.total_ppm)}

@@ -28,7 +28,7 @@ from sancha.kernel.state import State
 from sancha.kernel.terms import Allocation, Compound, Future, Method, Terms, TermsError
 from sancha.kit.errors import DomainError
 from sancha.rulebook import NotYetInForce
-from sancha.rulebook.product_terms import PinnedTerms, pin, plain_int
+from sancha.rulebook.product_terms import PinnedTerms, pin, plain, plain_int
 
 WHOLE_HISTORY = "HISTORY"
 CUT_OVER = "BALANCE"
@@ -181,26 +181,26 @@ def _terms(
         period_every=every,
         first_due=dossier.value("first_due_on") if method is not Method.BULLET else None,
         maturity=maturity,
-        day_count=DayCount(policy.day_count),
+        day_count=DayCount(plain(policy.day_count)),
         rounding=Rounding(rule.rounding) if rule.rounding else policy.rounding.mode,
         multiple_fen=policy.rounding.multiple_fen,
         plan=plan if method is Method.INTEREST_WITH_PLAN else (),
         flat_fee_fen=max(0, total_due - amount) if method is Method.FLAT_FEE and total_due is not None else 0,
         grace_days=plain_int(policy.grace_days) if rule.grace_days is None else rule.grace_days,
-        grace_retroactive=bool(penalty.grace_retroactive),
+        grace_retroactive=plain(penalty.grace_retroactive),
         penalty_multiplier_ppm=plain_int(penalty.multiplier_ppm)
         if rule.penalty_multiplier_ppm is None
         else rule.penalty_multiplier_ppm,
         misuse_multiplier_ppm=plain_int(penalty.misuse_multiplier_ppm),
-        compound=rule.compound or Compound(penalty.compound),
+        compound=rule.compound or Compound(plain(penalty.compound)),
         allocation=Allocation(
-            order=order.order,
-            by_installment=order.by_installment,  # type: ignore[arg-type]  # pinned
-            npl_after_dpd=plain_int(order.npl_after_dpd) if order.npl_enabled else None,
-            npl_order=order.npl_order,  # type: ignore[arg-type]
-            future=Future(order.future),
+            order=plain(order.order),
+            by_installment=order.by_installment,
+            npl_after_dpd=plain_int(order.npl_after_dpd) if plain(order.npl_enabled) else None,
+            npl_order=plain(order.npl_order),
+            future=Future(plain(order.future)),
         ),
-        class_thresholds=tuple((dpd, grade) for dpd, grade in policy.class_thresholds),  # type: ignore[union-attr]
+        class_thresholds=tuple((dpd, grade) for dpd, grade in plain(policy.class_thresholds)),
         nonaccrual_after_dpd=plain_int(policy.nonaccrual_after_dpd),
         prepayment_fee_ppm=0 if history else policy.prepayment_fee_ppm,
         institution=str(institution_id),
@@ -221,12 +221,13 @@ def _maturity(dossier: Dossier, method: Method) -> date | None:
 
 
 def _periods(dossier: Dossier, period_days: int) -> int:
-    count = dossier.value("term_count")
+    count: int | None = dossier.value("term_count")
     if count and period_days:
         return max(1, -(-count // period_days))
     if count:
-        return int(count)
-    start, matures_on = dossier.value("starts_on"), dossier.value("matures_on")
+        return count
+    start: date = dossier.value("starts_on")
+    matures_on: date | None = dossier.value("matures_on")
     if matures_on is None:
         return max(1, len(dossier.installments))
     months = (matures_on.year - start.year) * 12 + matures_on.month - start.month

@@ -186,7 +186,7 @@ def authorize_booking(
     closed = work.close_task(actor=actor, task_id=task_id, outcome=outcome, opinion=opinion, on=on, data=data)
     loan = (
         Loan.objects.select_for_update(of=("self",))
-        .filter(pk=_loan_of(task_id), institution__path__startswith=actor.institution_path)
+        .filter(pk__in=_loan_of(task_id), institution__path__startswith=actor.institution_path)
         .first()
     )
     if loan is None:
@@ -224,9 +224,9 @@ def authorize_booking(
     }
 
 
-def _loan_of(task_id: int) -> int | None:
+def _loan_of(task_id: int) -> list[int]:
     subject = work_queries.subject_of(task_id)
-    return subject[2] if subject is not None and subject[0] == BOOKING_CHECK.code else None
+    return [subject[2]] if subject is not None and subject[0] == BOOKING_CHECK.code else []
 
 
 def start_books(loan: Loan, *, actor: Actor) -> OpenLoan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -25,6 +26,11 @@ def loan_ids(*, partition_id: int, share: int | None = None) -> list[int]:
     if share is not None:
         rows = rows.annotate(share=Mod("pk", SHARES)).filter(share=share)
     return list(rows.order_by("pk").values_list("pk", flat=True))
+
+
+def loan_numbers(ids: Iterable[int]) -> dict[int, str]:
+    """借据编号 → 借据号，一次取多笔；只作称呼，不看范围。"""
+    return dict(Loan.objects.filter(pk__in=set(ids)).values_list("pk", "number"))
 
 
 def held_or_stale(*, partition_id: int, accrued_to: date) -> list[tuple[str, str]]:
@@ -119,6 +125,7 @@ def overdue_loans(
         for pk, number, institution, party, oldest in rows.order_by("pk").values_list(
             "pk", "loan__number", "institution_id", "loan__party_id", "oldest_due_day"
         )
+        if oldest is not None
     ]
 
 

@@ -173,7 +173,7 @@ def view_loan(*, actor: Actor, loan_id: int, on: date | None = None, known_at: d
     facts = facts_of(LoanFact.objects.filter(loan_id=loan_id).order_by("seq"))
     today = businessday.business_date(institution_id=loan.institution_id)
     day = on or today
-    if row is not None and known_at is None and day >= day_of(row.from_day):  # type: ignore[operator]
+    if row is not None and known_at is None and day.toordinal() >= row.from_day:
         state = advance(terms, state_of(row), [], to=day)
     else:
         state = replay(terms, facts, on=day, known_at=known_at)

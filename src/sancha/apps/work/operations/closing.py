@@ -40,9 +40,11 @@ def submit_task(
     界面、接口都从这里办，不必认识各种任务。
     """
     kind = scoped_task(actor, task_id).kind
-    given = {"task_id": task_id, "outcome": outcome, "opinion": opinion, "on": on, "data": data}
     closer = closer_of(kind)
-    result = closer(actor=actor, key=key, **given) if closer else close_task(actor=actor, **given)
+    if closer is None:
+        result = close_task(actor=actor, task_id=task_id, outcome=outcome, opinion=opinion, on=on, data=data)
+    else:
+        result = closer(actor=actor, key=key, task_id=task_id, outcome=outcome, opinion=opinion, on=on, data=data)
     still_open = Task.objects.filter(pk=task_id, state=Task.State.OPEN).exists()
     assert not still_open, f"the closer of {kind} returned without closing task {task_id}"
     return {**result, "task_id": task_id, "subject": result.get("subject", f"task:{task_id}")}

@@ -71,7 +71,7 @@ def save_form(
             )  # fmt: skip
         return {"subject": f"task:{task.pk}", "task_id": task.pk, "revision": received["revision"]}
     clean = check(FormSchema.model_validate(task.form_version.schema), data, complete=False)
-    row = _add_submission(actor, task, clean, _uuid(client_uuid), base_revision)
+    row = _add_submission(actor, task, task.form_version, clean, _uuid(client_uuid), base_revision)
     return {"subject": f"task:{task.pk}", "task_id": task.pk, "revision": row.revision}
 
 
@@ -121,7 +121,7 @@ def take_form(actor: Actor, task: Task, data: dict[str, Any] | None, on: date) -
     last = _last_submission(task)
     clean = check(schema, data if data is not None else (last.data if last else {}), complete=True)
     if last is None or last.data != clean:
-        last = _add_submission(actor, task, clean, uuid.uuid4(), last.revision if last else 0)
+        last = _add_submission(actor, task, task.form_version, clean, uuid.uuid4(), last.revision if last else 0)
     _require_signatures(schema, last)
     Finding.objects.bulk_create(
         Finding(
@@ -180,7 +180,12 @@ def _uuid(text: str) -> uuid.UUID:
 
 
 def _add_submission(
-    actor: Actor, task: Task, clean: dict[str, Any], client_uuid: uuid.UUID, base_revision: int
+    actor: Actor,
+    task: Task,
+    form_version: FormVersion,
+    clean: dict[str, Any],
+    client_uuid: uuid.UUID,
+    base_revision: int,
 ) -> Submission:
     last = _last_submission(task)
     latest = last.revision if last else 0
@@ -195,7 +200,7 @@ def _add_submission(
     return Submission.objects.create(
         task=task,
         revision=latest + 1,
-        form_version=task.form_version,
+        form_version=form_version,
         data=clean,
         by_id=actor.person_id,
         at=now(),

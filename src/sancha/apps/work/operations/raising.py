@@ -104,6 +104,9 @@ def raise_tasks(*, rows: Sequence[TaskSpec]) -> int:
     return len(raised)
 
 
+_TASK_FIELDS = {field.attname: field for field in Task._meta.concrete_fields}
+
+
 def raise_task(*, spec: TaskSpec) -> int:
     """开出一条并返回编号；同一次已开过则返回原来那条的编号。
 
@@ -152,7 +155,7 @@ def _task_values(spec: TaskSpec, posts: dict[tuple[str, int], str], forms: dict[
     # One statement of plain SQL writes them all, so nothing else would say which column is too long.
     for name, value in zip(_TASK_COLUMNS, values, strict=True):
         if isinstance(value, str):
-            require_fits(Task._meta.get_field(name), value)
+            require_fits(_TASK_FIELDS[name], value)
     return values
 
 

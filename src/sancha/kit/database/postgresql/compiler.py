@@ -11,11 +11,11 @@ SQLAggregateCompiler, SQLCompiler, SQLDeleteCompiler = (
 )
 
 
-class SQLInsertCompiler(InsertLengths, compiler.SQLInsertCompiler):  # type: ignore[misc]
+class SQLInsertCompiler(InsertLengths, compiler.SQLInsertCompiler):  # type: ignore[misc]  # a base that is not in the stubs
     """先量长短，再按 PostgreSQL 的整批写法。"""
 
 
-class SQLUpdateCompiler(UpdateLengths, compiler.SQLUpdateCompiler):  # type: ignore[misc]
+class SQLUpdateCompiler(UpdateLengths, compiler.SQLUpdateCompiler):  # type: ignore[misc]  # as above
     """先量长短。"""
 
 

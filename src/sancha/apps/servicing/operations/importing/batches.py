@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -29,7 +30,11 @@ PERMISSION = "servicing.import"
 PORTFOLIO, REPAYMENTS = "PORTFOLIO", "REPAYMENTS"
 
 
-_HIDDEN = {"id_number": mask_id_number, "phone": mask_phone, "address": lambda text: "****" if text else ""}
+_HIDDEN: dict[str, Callable[[str], str]] = {
+    "id_number": mask_id_number,
+    "phone": mask_phone,
+    "address": lambda text: "****" if text else "",
+}
 
 
 def layout_called(code: str, actor: Actor) -> Layout:

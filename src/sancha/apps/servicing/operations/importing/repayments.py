@@ -43,7 +43,7 @@ from sancha.kernel.quote import payoff
 from sancha.kit.actor import Actor
 from sancha.kit.clock import now
 from sancha.kit.errors import Conflict, DomainError
-from sancha.kit.operation import operation, write_audit
+from sancha.kit.operation import operation, titled, write_audit
 
 PERMISSION_REPAY = "servicing.repay"
 
@@ -103,8 +103,7 @@ def post_repayments_file(
     return report_of(batch_of(actor, batch_id)) | {"existing": staged["existing"], "rows": _row_results(batch_id)}
 
 
-post_repayments_file.permission = PERMISSION_REPAY  # type: ignore[attr-defined]  # read by the permission sweep test
-post_repayments_file.operation_name = "servicing.post_repayments_file"  # type: ignore[attr-defined]
+titled(post_repayments_file, name="servicing.post_repayments_file", permission=PERMISSION_REPAY)
 
 
 @operation("servicing.begin_repayments", permission=PERMISSION_REPAY)
@@ -449,6 +448,7 @@ def _post_row(
                 remark=str(entry.values.get("remark", "")),
                 allow_overpayment=allow_overpayment,
             )
+            _require_first(row)
             row.status, row.result = (
                 RowStatus.IMPORTED,
                 {"seq": result["seq"], "voucher_id": result["voucher_id"], "allocated": result["allocated"]},
@@ -456,6 +456,11 @@ def _post_row(
             row.problems = [problem for problem in row.problems if problem["code"] != "NOT_POSTED"]
             row.doubtful = bool(row.problems)
             row.save(update_fields=["status", "result", "problems", "doubtful"])
+    except _AlreadyPosted as error:
+        entry.add("SKIP", "DUPLICATE_PAYMENT", "流水号", row.serial, error.message, "不再入账。")
+        row.problems = [*row.problems, entry.problems[-1].as_dict()]
+        row.status, row.doubtful = RowStatus.SKIPPED, True
+        row.save(update_fields=["status", "problems", "doubtful"])
     except DomainError as error:
         entry.add(ERROR, "NOT_POSTED", error.field or "", error.value, error.message, error.fix or "更正后重新送件。")
         row.problems = [
@@ -466,6 +471,24 @@ def _post_row(
         row.save(update_fields=["status", "problems", "doubtful"])
         return False
     return True
+
+
+class _AlreadyPosted(Conflict):
+    """同一流水号已由另一个文件入了这笔借据。"""
+
+
+def _require_first(row: ImportRow) -> None:
+    """同一流水号只入一次。预检之后别的文件可能已入；此时借据锁在手里，另一个要么已提交、要么还在等。"""
+    if not row.serial:
+        return
+    same = ImportRow.objects.filter(
+        serial=row.serial, loan_id=row.loan_id, status=RowStatus.IMPORTED, batch__kind=REPAYMENTS
+    )
+    if same.exclude(pk=row.pk).exists():
+        raise _AlreadyPosted(
+            "DUPLICATE_PAYMENT", f"流水号「{row.serial}」已在别的文件里入账。", field="serial", value=row.serial,
+            fix="不再入账。",
+        )  # fmt: skip
 
 
 def _row_results(batch_id: int) -> list[dict[str, Any]]:
