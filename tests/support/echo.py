@@ -28,13 +28,14 @@ class Received:
 
 @dataclass
 class Echo:
-    """``status`` 回什么；``pause`` 答之前等几秒；``drip`` 为真则一个字节一个字节地吐，永不写完状态行。"""
+    """``status`` 回什么；``pause`` 答之前等几秒；``refuse`` 的事件、``down`` 的路径回 503；``drip`` 为真则一个字节一个字节地吐，永不写完状态行。"""
 
     url: str = ""
     status: int = 200
     pause: float = 0.0
     drip: bool = False
     refuse: set[str] = field(default_factory=set)
+    down: set[str] = field(default_factory=set)
     received: list[Received] = field(default_factory=list)
 
     def types(self) -> list[str]:
@@ -61,7 +62,8 @@ def listening() -> Iterator[Echo]:
                         return
                     time.sleep(0.05)
                 return
-            self.send_response(503 if got.event.get("type") in echo.refuse else echo.status)
+            refused = self.path in echo.down or got.event.get("type") in echo.refuse
+            self.send_response(503 if refused else echo.status)
             if echo.status in {301, 302, 307}:
                 self.send_header("Location", echo.url + "/elsewhere")
             self.end_headers()

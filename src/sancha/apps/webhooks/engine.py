@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -16,7 +17,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from sancha import __version__
 from sancha.apps.businessday import queries as businessday
@@ -75,13 +76,14 @@ def policy() -> Policy:
 
 def wait_after(attempts: int) -> timedelta:
     """第 ``attempts`` 次失败之后等多久。"""
-    return min(FIRST_WAIT * 2 ** (attempts - 1), LONGEST_WAIT)
+    return min(FIRST_WAIT * int(2 ** (attempts - 1)), LONGEST_WAIT)
 
 
 def send_due(limit: int = 200) -> Sent:
-    """送出到期的，至多 ``limit`` 条；没有了就返回。"""
+    """送出到期的，至多 ``limit`` 条；没有了就返回。这一轮里送不成的订阅歇到下一轮，不拖着别人一起等。"""
     total, left = Sent(), limit
-    while left > 0 and (parcels := _take(min(left, AT_ONCE))):
+    resting: set[int] = set()
+    while left > 0 and (parcels := _take(min(left, AT_ONCE), resting)):
         left -= len(parcels)
         rules = policy()
         with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
@@ -89,42 +91,52 @@ def send_due(limit: int = 200) -> Sent:
             answers = list(pool.map(partial(_send, rules=rules), parcels))
         for parcel, answer in zip(parcels, answers, strict=True):
             total += _settle(parcel, answer)
+            if not answer.accepted:
+                resting.add(parcel.subscription_id)
     return total
 
 
-def _take(limit: int) -> list[_Parcel]:
-    """取走一批：占租期，次数加一。两个进程抢同一条，只有一个抢得到。"""
+def _take(limit: int, resting: Collection[int] = ()) -> list[_Parcel]:
+    """取走一批：占租期，次数加一。两个进程抢同一条，只有一个抢得到。
+
+    逐个订阅取，次序随机：积压成千上万的订阅排不到别人前面。语句数随一批的条数，不随积压。
+    """
     at = now()
+    due = _due(at)
+    waiting = Subscription.objects.filter(
+        Exists(due.filter(subscription=OuterRef("pk"))), state=SubscriptionState.ACTIVE
+    )
+    taken: list[_Parcel] = []
+    for subscription in waiting.exclude(pk__in=list(resting)).order_by("?"):
+        most = PER_SUBSCRIPTION if subscription.failing_since is None else 1
+        rows = due.filter(subscription=subscription).order_by("next_at", "id")[: min(most, limit - len(taken))]
+        for row in rows:
+            won = Delivery.objects.filter(
+                Q(lease_until=None) | Q(lease_until__lte=at),
+                pk=row.pk,
+                state=DeliveryState.PENDING,
+                attempts=row.attempts,
+            ).update(lease_until=at + LEASE, attempts=row.attempts + 1)
+            if won:
+                taken.append(
+                    _Parcel(
+                        row.pk, row.attempts + 1, subscription.pk, row.event, row.event_id, subscription.url,
+                        row.body.encode(), _salts(subscription, at),
+                    )
+                )  # fmt: skip
+        if len(taken) == limit:
+            break
+    return taken
+
+
+def _due(at: datetime) -> QuerySet[Delivery]:
+    """到时、没有别人在送、前面没有同一对象的未送。"""
     earlier = Delivery.objects.filter(
         subscription=OuterRef("subscription"), subject=OuterRef("subject"), state=DeliveryState.PENDING,
         message_id__lt=OuterRef("message_id"), message_id__gt=0,
     )  # fmt: skip
-    found = (
-        Delivery.objects.filter(~Exists(earlier), state=DeliveryState.PENDING, next_at__lte=at)
-        .filter(Q(lease_until=None) | Q(lease_until__lte=at), subscription__state=SubscriptionState.ACTIVE)
-        .select_related("subscription")
-        .order_by("next_at", "id")[: limit * 25]
-    )
-    taken: list[_Parcel] = []
-    share: dict[int, int] = {}
-    for row in found:
-        subscription = row.subscription
-        most = PER_SUBSCRIPTION if subscription.failing_since is None else 1
-        if len(taken) == limit or share.get(row.subscription_id, 0) >= most:
-            continue
-        won = Delivery.objects.filter(
-            Q(lease_until=None) | Q(lease_until__lte=at), pk=row.pk, state=DeliveryState.PENDING, attempts=row.attempts
-        ).update(lease_until=at + LEASE, attempts=row.attempts + 1)
-        if not won:
-            continue
-        share[row.subscription_id] = share.get(row.subscription_id, 0) + 1
-        taken.append(
-            _Parcel(
-                row.pk, row.attempts + 1, row.subscription_id, row.event, row.event_id, subscription.url,
-                row.body.encode(), _salts(subscription, at),
-            )
-        )  # fmt: skip
-    return taken
+    due = Delivery.objects.filter(~Exists(earlier), state=DeliveryState.PENDING, next_at__lte=at)
+    return due.filter(Q(lease_until=None) | Q(lease_until__lte=at))
 
 
 def _salts(row: Subscription, at: datetime) -> tuple[str, ...]:
@@ -207,6 +219,12 @@ def _today(institution_id: int) -> date:
 
 
 def purge() -> int:
-    """删去送完已久的投递，返回条数。死信也删：留存期内没有人重送的，不再有人要。"""
+    """删去送完已久的投递，返回条数（连同尝试记录）。死信也删：留存期内没有人重送的，不再有人要。
+
+    停用的那一刻正在排的投递，停用时看不见；在这里转为死信，免得永远「待送」。
+    """
+    Delivery.objects.filter(state=DeliveryState.PENDING, subscription__state=SubscriptionState.CLOSED).update(
+        state=DeliveryState.DEAD, finished_at=now()
+    )
     old = Delivery.objects.exclude(state=DeliveryState.PENDING).filter(finished_at__lt=now() - KEPT)
     return old.delete()[0]

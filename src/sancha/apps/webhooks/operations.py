@@ -20,7 +20,6 @@ from sancha.apps.webhooks.models import Delivery, DeliveryState, Subscription, S
 from sancha.apps.webhooks.signing import secret_of
 from sancha.apps.webhooks.subscribers import body_of
 from sancha.apps.work import operations as work
-from sancha.apps.work import queries as work_queries
 from sancha.kit.actor import Actor
 from sancha.kit.clock import now
 from sancha.kit.errors import Conflict, DomainError, NotFound
@@ -92,6 +91,8 @@ def edit_subscription(
 ) -> dict[str, Any]:
     """改订阅的名称、网址与事件；已在路上的按新网址送，未选的事件不再收、已收的照送。"""
     row = _locked(actor, subscription_id)
+    if row.state == SubscriptionState.CLOSED:
+        raise _wrong_state(row, "修改")
     row.name, row.url, row.events = _name(name), _url(url), _events(events)
     _save(row, "name", "url", "events")
     return _done(row, audit={"url": row.url, "events": row.events})
@@ -180,17 +181,18 @@ def redeliver(*, actor: Actor, key: str, on: date, delivery_ids: list[int]) -> d
 
     :raises DomainError: 一条也没选，或有不在范围之内的。
     """
-    rows = list(
-        Delivery.objects.select_for_update(of=("self",))
-        .filter(access.in_scope(actor, "subscription__institution"), pk__in=delivery_ids)
-        .select_related("subscription")
-    )
+    seen = Delivery.objects.filter(access.in_scope(actor, "subscription__institution"), pk__in=delivery_ids)
+    owners = sorted(set(seen.values_list("subscription_id", flat=True)))
+    # The subscriptions first, as in settling and closing: a delivery cannot come back to one closed meanwhile.
+    subscriptions = list(Subscription.objects.select_for_update(of=("self",)).filter(pk__in=owners).order_by("pk"))
+    rows = list(seen.select_for_update(of=("self",)).order_by("pk"))
     if not delivery_ids or len(rows) != len(set(delivery_ids)):
         raise NotFound("DELIVERY_NOT_FOUND", "有的投递不存在，或不在您的管辖范围内。", field="delivery_ids",
                        value=delivery_ids, fix="请从投递记录里选择。")  # fmt: skip
+    for subscription in subscriptions:
+        if subscription.state == SubscriptionState.CLOSED:
+            raise _wrong_state(subscription, "重送")
     for row in rows:
-        if row.subscription.state == SubscriptionState.CLOSED:
-            raise _wrong_state(row.subscription, "重送")
         row.state, row.attempts, row.next_at, row.lease_until, row.finished_at = (
             DeliveryState.PENDING, 0, now(), None, None,
         )  # fmt: skip
@@ -210,10 +212,9 @@ def settle_paused(
     data: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """办结「事件推送已暂停」：恢复推送，或停用订阅。"""
+    # The subscription before its task, as resuming and closing lock them.
+    row = _locked(actor, work.subject_to_check(PAUSED, task_id=task_id))
     work.close_task(actor=actor, task_id=task_id, outcome=outcome, opinion=opinion, on=on, data=data)
-    subject = work_queries.subject_of(task_id)
-    assert subject is not None, "close_task has just found it"
-    row = _locked(actor, subject[2])
     if outcome == "CLOSED":
         if row.state != SubscriptionState.CLOSED:
             _close(row)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TYPE_CHECKING, TypedDict
 from uuid import UUID
 
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
@@ -14,7 +15,25 @@ from sancha.kit.actor import Actor
 from sancha.kit.errors import NotFound
 from sancha.kit.paging import Page, paginate
 
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
 VIEW = "webhooks.view"
+
+
+class _Counts(TypedDict):
+    """随订阅一并数出的条数。"""
+
+    pending: int
+    dead: int
+
+
+class _LastAttempt(TypedDict):
+    """随投递一并取出的最后一次尝试，还没有试过的为空。"""
+
+    last_code: int | None
+    last_ms: int | None
+    last_error: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +97,7 @@ class DeliveryDetail:
     log: list[AttemptInfo]
 
 
-def _subscriptions(actor: Actor) -> QuerySet[Subscription]:
+def _subscriptions(actor: Actor) -> QuerySet[WithAnnotations[Subscription, _Counts]]:
     actor.require(VIEW)
     return (
         Subscription.objects.filter(access.in_scope(actor))
@@ -107,21 +126,31 @@ def subscription_detail(actor: Actor, subscription_id: int) -> SubscriptionInfo:
     """
     row = _subscriptions(actor).filter(pk=subscription_id).first()
     if row is None:
-        raise NotFound(
-            "SUBSCRIPTION_NOT_FOUND",
-            f"没有编号为 {subscription_id} 的订阅，或不在您的管辖范围内。",
-            field="subscription_id",
-            value=subscription_id,
-            fix="请从订阅列表中选择。",
-        )
+        raise _not_found(subscription_id)
     return _info(row)
+
+
+def _require_visible(actor: Actor, subscription_id: int) -> None:
+    actor.require(VIEW)
+    if not Subscription.objects.filter(access.in_scope(actor), pk=subscription_id).exists():
+        raise _not_found(subscription_id)
+
+
+def _not_found(subscription_id: int) -> NotFound:
+    return NotFound(
+        "SUBSCRIPTION_NOT_FOUND",
+        f"没有编号为 {subscription_id} 的订阅，或不在您的管辖范围内。",
+        field="subscription_id",
+        value=subscription_id,
+        fix="请从订阅列表中选择。",
+    )
 
 
 def deliveries(
     actor: Actor, *, subscription_id: int, state: str = "", event: str = "", page: int = 1, size: int = 50
 ) -> Page[DeliveryInfo]:
     """一个订阅的投递，新的在前。"""
-    subscription_detail(actor, subscription_id)
+    _require_visible(actor, subscription_id)
     rows = _with_last_attempt(Delivery.objects.filter(subscription_id=subscription_id)).order_by("-id")
     if state:
         rows = rows.filter(state=state)
@@ -150,7 +179,7 @@ def delivery_detail(actor: Actor, delivery_id: int) -> DeliveryDetail:
 
 def dead_ids(actor: Actor, *, subscription_id: int, limit: int = 500) -> list[int]:
     """一个订阅的死信编号，旧的在前（成批重送用）。"""
-    subscription_detail(actor, subscription_id)
+    _require_visible(actor, subscription_id)
     rows = Delivery.objects.filter(subscription_id=subscription_id, state=DeliveryState.DEAD)
     return list(rows.order_by("message_id", "id").values_list("pk", flat=True)[:limit])
 
@@ -167,7 +196,7 @@ def totals(institution_path: str = "/") -> dict[str, int]:
     return {"pending": counted["pending"], "dead": counted["dead"], "paused": paused}
 
 
-def _with_last_attempt(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
+def _with_last_attempt(rows: QuerySet[Delivery]) -> QuerySet[WithAnnotations[Delivery, _LastAttempt]]:
     last = DeliveryAttempt.objects.filter(delivery=OuterRef("pk")).order_by("-id")
     return rows.annotate(
         last_code=Subquery(last.values("status_code")[:1]),
@@ -176,7 +205,7 @@ def _with_last_attempt(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
     )
 
 
-def _info(row: Subscription) -> SubscriptionInfo:
+def _info(row: WithAnnotations[Subscription, _Counts]) -> SubscriptionInfo:
     return SubscriptionInfo(
         id=row.pk,
         name=row.name,
@@ -196,7 +225,7 @@ def _info(row: Subscription) -> SubscriptionInfo:
     )
 
 
-def _delivery(row: Delivery) -> DeliveryInfo:
+def _delivery(row: WithAnnotations[Delivery, _LastAttempt]) -> DeliveryInfo:
     return DeliveryInfo(
         id=row.pk,
         event_id=row.event_id,

@@ -11,6 +11,7 @@ from sancha.apps.access import queries as access
 from sancha.apps.businessday import queries as businessday
 from sancha.apps.webhooks.models import Delivery, Subscription, SubscriptionState
 from sancha.kit.clock import now
+from sancha.kit.errors import NotFound
 from sancha.kit.events import GROUP, find_event
 from sancha.kit.outbox import Message
 
@@ -72,8 +73,6 @@ def enqueue(message: Message) -> None:
 
 
 def _group_of(institution_id: int) -> int | None:
-    from sancha.kit.errors import NotFound
-
     try:
         return businessday.partition_of(institution_id=institution_id).group_id
     except NotFound:
