@@ -119,12 +119,7 @@ def _await_end(child: subprocess.Popen[bytes], task: str, group_id: int) -> None
     child.wait()
     text = note(task, group_id)
     if not text.get("ended"):
-        problem = Conflict(
-            "BACKGROUND_ENDED",
-            "后台进程没有做完就结束了。",
-            fix="请再运行一次，即从断处接上；原因见数据目录 run/background.log。",
-        )
-        _write(task, group_id, {**text, "ended": True, "problem": problem.as_dict()})
+        _write(task, group_id, {**text, "ended": True, "problem": _cut_short()})
 
 
 def spawn(arguments: list[str]) -> subprocess.Popen[bytes]:
@@ -147,8 +142,20 @@ def perform(task: str, group_id: int, holding_id: int, argument: str) -> None:
     except DomainError as problem:
         text["problem"] = problem.as_dict()
         raise
+    except BaseException:
+        text["problem"] = _cut_short()
+        raise
     finally:
         _write(task, group_id, {**text, "ended": True})
+
+
+def _cut_short() -> dict[str, Any]:
+    """没有说出缘由就结束了的。"""
+    return Conflict(
+        "BACKGROUND_ENDED",
+        "后台进程没有做完就结束了。",
+        fix="请再运行一次，即从断处接上；原因见数据目录 run/background.log。",
+    ).as_dict()
 
 
 def _close(group_id: int, holding_id: int, until: str, text: dict[str, Any]) -> None:

@@ -60,8 +60,9 @@ def _advance_batch(run_id: int, day: date, loan_ids: list[int]) -> int:
 
 def _report_held(run_id: int, held: Iterable[tuple[int, str]]) -> None:
     """把隔离的借据与原因记到日终台账。"""
-    for loan_id, reason in held:
-        HeldLoan.objects.create(run_id=run_id, loan_id=loan_id, reason=reason, at=now())
+    HeldLoan.objects.bulk_create(
+        HeldLoan(run_id=run_id, loan_id=loan_id, reason=reason, at=now()) for loan_id, reason in held
+    )
 
 
 def _close_partition(context: CloseContext) -> int:
@@ -125,7 +126,7 @@ def _cut(ids: list[int], size: int) -> Iterator[list[int]]:
 
 
 def _rotate_batch(run_id: int, on: date, loan_ids: list[int]) -> int:
-    _report_held(run_id, rotation.check_share(loan_ids, on=on))
+    rotation.check_share(loan_ids, on=on, found=lambda loan_id, reason: _report_held(run_id, [(loan_id, reason)]))
     return len(loan_ids)
 
 

@@ -12,9 +12,10 @@ from sancha.apps.ledger.models import Voucher
 from sancha.apps.servicing import operations as servicing
 from sancha.apps.servicing import queries, rotation
 from sancha.apps.servicing.models import Loan, LoanState
-from sancha.dayclose import engine, invariants
+from sancha.dayclose import engine, invariants, pipeline
 from sancha.dayclose.models import CloseRun, HeldLoan
 from sancha.kit.actor import SYSTEM
+from sancha.kit.clock import now
 from sancha.kit.errors import Conflict
 from tests.simulation.business import dying
 from tests.simulation.independent import check_close
@@ -54,6 +55,35 @@ def test_a_broken_loan_is_held_and_the_others_close(office: Office, damage: str)
     office.close(2)
     check_close(office.today - ONE_DAY)
     assert red(office) == {}
+
+
+class Killed(BaseException):
+    """被杀：不是普通异常。"""
+
+
+def test_killed_while_the_rotation_reports_the_next_run_reports_it(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """隔离与报告同一事务：隔离的不再抽查，报告要是丢了就没有第二次。"""
+    loan_id = office.lend()
+    LoanState.objects.filter(pk=loan_id).update(state=office.row(loan_id).state.replace("144000", "150000"))
+
+    def dying(*_args: object) -> None:
+        raise Killed
+
+    on = next(
+        day for ahead in range(rotation.SHARES)
+        if (day := office.today + ahead * ONE_DAY).toordinal() % rotation.SHARES == loan_id % rotation.SHARES
+    )  # fmt: skip
+    run = CloseRun.objects.create(group_id=office.county.group_id, day=on, status="RUNNING", started_at=now())
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "_report_held", dying)
+        with pytest.raises(Killed):
+            pipeline._rotate_batch(run.pk, on, [loan_id])
+    assert not office.row(loan_id).held
+    pipeline._rotate_batch(run.pk, on, rotation.todays_share(partition_id=office.row(loan_id).partition_id, on=on))
+    assert office.row(loan_id).held
+    assert HeldLoan.objects.filter(run=run, loan_id=loan_id).count() == 1
 
 
 def test_the_rotation_finds_what_no_event_touches(office: Office) -> None:

@@ -195,6 +195,19 @@ def test_a_stopped_close_says_where_why_and_what_to_do(
     assert "tile red" in board
 
 
+def test_a_process_that_broke_down_says_so(
+    as_post: Callable[..., Client], county: County, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_arguments: object) -> None:
+        raise RuntimeError("the disk is full")
+
+    monkeypatch.setitem(background._TASKS, exclusive.CLOSE, broken)
+    with pytest.raises(RuntimeError):
+        background.perform(exclusive.CLOSE, county.group_id, 0, "")
+    assert background.note(exclusive.CLOSE, county.group_id)["problem"]["code"] == "BACKGROUND_ENDED"
+    assert "BACKGROUND_ENDED" in as_post("DAYCLOSE_OPERATOR").get("/dayclose/").content.decode()
+
+
 def test_a_process_that_never_came_up_is_said(
     as_post: Callable[..., Client], county: County, monkeypatch: pytest.MonkeyPatch
 ) -> None:
