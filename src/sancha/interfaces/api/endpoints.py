@@ -13,10 +13,11 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, cast, get_args, get_origin
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Body, Path, Query, Router
+from ninja import Query, Router
+from ninja.params import functions
 from ninja.params.models import Param
 from ninja.params.models import Query as QueryParam
 from pydantic import BaseModel, Field
@@ -29,6 +30,7 @@ from sancha.interfaces.api.shapes import (
     Input,
     Spec,
     body_of,
+    list_of,
     page_of,
     present,
     reply_of,
@@ -71,10 +73,15 @@ class Act:
     example: dict[str, Any] | None
 
 
+class AuthenticatedRequest(HttpRequest):
+    """过了门的请求：ninja 把认证的结果放在 ``auth``。运行时就是 Django 的请求，这里只是类型。"""
+
+    auth: Caller
+
+
 def caller_of(request: HttpRequest) -> Caller:
     """这次请求的调用者。"""
-    caller: Caller = request.auth
-    return caller
+    return cast(AuthenticatedRequest, request).auth
 
 
 def idempotency_key(request: HttpRequest) -> str:
@@ -125,15 +132,17 @@ def ask(
     method: str = "GET",
     status: int = 200,
     example: Any = None,
+    where: type[BaseModel] | None = None,
+    body: type[BaseModel] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """登记一个查询。``reply`` 是数据类或响应模型；``many`` 时响应为数组。
+    """登记一个查询。``reply`` 是数据类或响应模型；``many`` 时响应为数组；``where``、``body`` 见 ``_signature``。
 
     ``method`` 为 POST 的查询（条件里有证件号之类、不宜写进网址的）不要幂等键：它什么也不写。
     """
-    model = reply_of(reply) if dataclasses.is_dataclass(reply) else reply
+    model: Any = reply_of(cast(type, reply)) if dataclasses.is_dataclass(reply) else reply
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        signature = inspect.signature(function, eval_str=True)
+        signature = _signature(function, where=where, body=body)
         known = _query_names(signature, path)
 
         @functools.wraps(function)
@@ -144,19 +153,9 @@ def ask(
                 return answer
             return [present(item) for item in answer] if many else present(answer)
 
-        run.__signature__ = signature
-        _mark(run, permission)
-        _route(
-            router,
-            path,
-            method,
-            run,
-            permission,
-            summary,
-            {status: list[model] if many else model},
-            function.__doc__,
-            example,
-        )  # type: ignore[valid-type]
+        _mark(run, permission, signature=signature)
+        response = {status: list_of(model) if many else model}
+        _route(router, path, method, run, permission, summary, response, function.__doc__, example)
         return run
 
     return register
@@ -181,7 +180,7 @@ def act(
 
     ``fields`` 替换或补上签名里说不清类型的栏目；``without`` 不给接口用的栏目；``prepare`` 在调用前再改参数。
     """
-    permission: str = operation.permission
+    permission: str = vars(operation)["permission"]
     in_path = re.findall(r"{(\w+)}", path)
     specs = specs_of(operation, without=[*in_path, *without]) | (fields or {})
     name = "".join(part.title() for part in operation.__name__.split("_")) + "Body"
@@ -205,30 +204,36 @@ def act(
     parameters = [inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=HttpRequest)]
     parameters += [
         inspect.Parameter(
-            one, inspect.Parameter.KEYWORD_ONLY, annotation=Id, default=Path(..., description=describe(one))
+            one, inspect.Parameter.KEYWORD_ONLY, annotation=Id, default=functions.Path(..., description=describe(one))
         )
         for one in in_path
     ]
     if body is not None:
         optional = all(spec.default is not ... for spec in specs.values())
-        default = Body(body() if optional else ...)  # type: ignore[call-arg]
+        default = functions.Body(body() if optional else ...)
         parameters.append(inspect.Parameter("body", inspect.Parameter.KEYWORD_ONLY, annotation=body, default=default))
-    run.__signature__ = inspect.Signature(parameters)
     run.__name__, run.__module__ = operation.__name__, operation.__module__
-    run.act = Act(path, method, body, example)
-    _mark(run, permission)
+    _mark(run, permission, signature=inspect.Signature(parameters), act=Act(path, method, body, example))
     _route(
         router, path, method, run, permission, summary, {status: reply}, text or operation.__doc__, None, writes=True
     )
 
 
 def own_act(
-    router: Router, path: str, permission: str, summary: str, *, reply: Any, status: int = 200, method: str = "POST"
+    router: Router,
+    path: str,
+    permission: str,
+    summary: str,
+    *,
+    reply: Any,
+    status: int = 200,
+    method: str = "POST",
+    body: type[BaseModel] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """登记一个自写的写入（日终、文件上传等不是单个操作的）。函数的第二个参数是幂等键 ``key``。"""
+    """登记一个自写的写入（日终、文件上传等不是单个操作的）。函数的第二个参数是幂等键 ``key``；``body`` 见 ``_signature``。"""
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        signature = inspect.signature(function, eval_str=True)
+        signature = _signature(function, body=body)
         shown = signature.replace(parameters=[item for item in signature.parameters.values() if item.name != "key"])
         known = _query_names(shown, path)
 
@@ -237,10 +242,8 @@ def own_act(
             _refuse_unknown(request, known)
             return present(function(request, key=idempotency_key(request), **values))
 
-        run.__signature__ = shown
-        body = next((item.annotation for item in shown.parameters.values() if item.name == "body"), None)
-        run.act = Act(path, method, body, None)
-        _mark(run, permission)
+        taken = next((item.annotation for item in shown.parameters.values() if item.name == "body"), None)
+        _mark(run, permission, signature=shown, act=Act(path, method, taken, None))
         _route(router, path, method, run, permission, summary, {status: reply}, function.__doc__, None, writes=True)
         return run
 
@@ -249,13 +252,28 @@ def own_act(
 
 def open_to_all(view: Callable[..., Any]) -> Callable[..., Any]:
     """不必认证的端点。每多一个都要想清楚。"""
-    view.public = True
+    vars(view)["public"] = True
     return view
 
 
-def _mark(view: Callable[..., Any], permission: str) -> None:
+def _mark(view: Callable[..., Any], permission: str, *, signature: inspect.Signature, act: Act | None = None) -> None:
+    """在端点上写明权限（清点测试读它）、签名（ninja 读它）与写入的登记。"""
     assert permission in permission_names(), f"{permission} is not in posts.yaml"
-    view.permission = permission
+    vars(view).update(permission=permission, __signature__=signature, **({"act": act} if act else {}))
+
+
+def _signature(
+    function: Callable[..., Any], *, where: type[BaseModel] | None = None, body: type[BaseModel] | None = None
+) -> inspect.Signature:
+    """端点函数的签名。``where``（查询参数）与 ``body``（正文）的模型是运行时造的，函数上写不出这个类型，在登记时给。"""
+    signature = inspect.signature(function, eval_str=True)
+    given = {"where": (where, functions.Query), "body": (body, functions.Body)}
+    parameters = dict(signature.parameters)
+    for name, (model, source) in given.items():
+        if model is not None:
+            # The very mark that Query[Model] or Body[Model] would have made.
+            parameters[name] = parameters[name].replace(annotation=Annotated[model, source()])
+    return signature.replace(parameters=list(parameters.values()))
 
 
 def _query_names(signature: inspect.Signature, path: str) -> frozenset[str]:

@@ -109,6 +109,11 @@ Flag = Annotated[bool, Field(strict=True)]
 YuanOut = Annotated[str, WithJsonSchema({"type": "string", "pattern": YUAN_PATTERN})]
 
 
+def list_of(kind: Any) -> Any:
+    """``list[kind]``，``kind`` 是运行时造的模型：照字面写，类型检查会当它是变量而不认。"""
+    return types.GenericAlias(list, (kind,))
+
+
 # 请求 ------------------------------------------------------------------------------------------------------
 
 
@@ -172,7 +177,8 @@ def input_type(name: str, hint: Any) -> Any:
         inner = [input_type(name, one) for one in arguments if one is not type(None)]
         return Union[tuple(inner) + ((type(None),) if type(None) in arguments else ())]  # noqa: UP007 - built at run time
     if origin in {list, tuple, Sequence}:
-        return Annotated[list[input_type(name, arguments[0])], Field(max_length=LONGEST_LIST)]  # type: ignore[misc]
+        inner_list = list_of(input_type(name, arguments[0]))
+        return Annotated[inner_list, Field(max_length=LONGEST_LIST)]
     if origin is dict:
         if arguments[1] is int and name in FEN_MAPS:
             return dict[Word, Yuan]
@@ -214,7 +220,8 @@ def unfold(value: Any) -> Any:
     if isinstance(value, Input):
         names = value.model_fields_set if value.only_given else type(value).model_fields
         inner = {value.originals.get(name, name): unfold(getattr(value, name)) for name in names}
-        return type(value).target(**inner) if type(value).target else inner  # type: ignore[misc]
+        target = type(value).target
+        return target(**inner) if target else inner
     if isinstance(value, list):
         return [unfold(item) for item in value]
     if isinstance(value, dict):
@@ -300,7 +307,7 @@ def _is_property(member: object) -> bool:
 def _titles(kind: type) -> list[str]:
     if issubclass(kind, BaseModel):
         return list(kind.model_fields)
-    return [item.name for item in dataclasses.fields(kind)]
+    return [item.name for item in dataclasses.fields(typing.cast(Any, kind))]
 
 
 def record(name: str, hints: Mapping[str, Any], text: str = "") -> type[BaseModel]:
@@ -328,9 +335,9 @@ def output_type(name: str, hint: Any) -> Any:
     if origin in {list, tuple, frozenset, Sequence}:
         if origin is tuple and len(arguments) > 1 and arguments[1] is not Ellipsis:
             return list[Any]
-        return list[output_type(name, arguments[0])]  # type: ignore[misc]
+        return list_of(output_type(name, arguments[0]))
     if origin in {dict, Mapping}:
-        return dict[str, YuanOut if name in FEN_MAPS and arguments[1] is int else Any]  # type: ignore[misc]
+        return dict[str, YuanOut] if name in FEN_MAPS and arguments[1] is int else dict[str, Any]
     if hint is int and name.endswith(FEN):
         return YuanOut
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
@@ -344,7 +351,7 @@ def page_of(kind: type[BaseModel], **totals: Any) -> type[BaseModel]:
     """一页：``items``、总条数、页码、页长、总页数；``totals`` 是筛选结果的合计。"""
     slot = ("page", kind, tuple(totals))
     if slot not in _replies:
-        hints: dict[str, Any] = {"items": list[kind], "total": int, "page": int, "size": int, "pages": int}  # type: ignore[valid-type]
+        hints: dict[str, Any] = {"items": list_of(kind), "total": int, "page": int, "size": int, "pages": int}
         _replies[slot] = record(f"{kind.__name__}Page", hints | totals, f"{kind.__doc__ or ''}（一页）")
     return typing.cast(type[BaseModel], _replies[slot])
 

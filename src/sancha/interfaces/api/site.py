@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from functools import cache
 from typing import Any
 
@@ -138,7 +139,8 @@ def document() -> dict[str, Any]:
             for status, text in ERRORS.items():
                 operation["responses"].setdefault(str(status), {"description": text, "content": reference})
     _name_in_chinese(made)
-    for kind in (*LABELS, CustomerKind, GuaranteeKind):
+    kinds: list[type[StrEnum]] = [*LABELS, CustomerKind, GuaranteeKind]
+    for kind in kinds:
         if kind.__name__ in made["components"]["schemas"]:
             words = "；".join(f"{member.value} {label(member)}" for member in kind)
             made["components"]["schemas"][kind.__name__]["description"] = words

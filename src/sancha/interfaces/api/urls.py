@@ -38,7 +38,7 @@ def _speaking(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 
 
 def _endpoints() -> list[URLPattern]:
-    patterns: list[URLPattern] = api.urls[0]
+    patterns = [pattern for pattern in api.urls[0] if isinstance(pattern, URLPattern)]
     for pattern in patterns:
         pattern.callback = _speaking(pattern.callback)
     return sorted((pattern for pattern in patterns if pattern.name != ROOT), key=_fixed_first)

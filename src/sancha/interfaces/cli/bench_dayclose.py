@@ -60,7 +60,7 @@ def _scratch_database() -> tuple[str, Any]:
 
     def execute(sql: str) -> None:
         with psycopg.connect(admin, autocommit=True) as connection:
-            connection.execute(sql)  # type: ignore[call-overload]
+            connection.execute(sql)
 
     execute(f'CREATE DATABASE "{name}"')
     return urlunsplit(parts._replace(path=f"/{name}")), lambda: execute(f'DROP DATABASE "{name}" WITH (FORCE)')
@@ -125,7 +125,7 @@ def _scene(world: dict[str, Any], name: str, share: float, loans: int, seed: int
     report = engine.run(actor=SYSTEM, group_id=world["group_id"], chunk=2000)[0]
     floor = benchmark.floor(partition_id=world["partition_id"], day=day)
     core = sum(report.step_seconds.get(code, 0.0) for code in ("LOANS", "ACCRUE"))
-    result = {
+    result: dict[str, Any] = {
         "scene": name,
         "day": day,
         "loans": loans,

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from typing import Any
 
 from sancha.kernel.daycount import DayCount
@@ -40,6 +41,14 @@ def _best(function: Callable[[], Any], times: int) -> float:
     return best * 1e6
 
 
+def _written(state: State) -> str:
+    return json.dumps(state.as_document())
+
+
+def _read(stored: str) -> State:
+    return State.from_document(json.loads(stored))
+
+
 def measure() -> dict[str, Any]:
     """测若干典型借据，返回每种情形的微秒数。"""
     rows = []
@@ -69,18 +78,14 @@ def measure() -> dict[str, Any]:
             rows.append(
                 {
                     "case": f"{label} 接着走一期一还",
-                    "microseconds": _best(
-                        lambda t=terms, s=state, f=following: advance(t, s, [f], to=f.value_on), times
-                    ),
+                    "microseconds": _best(partial(advance, terms, state, [following], to=following.value_on), times),
                 }
             )
             rows.append(
                 {
                     "case": f"{label} 读入存好的状态",
-                    "microseconds": _best(lambda d=stored: State.from_document(json.loads(d)), times),
+                    "microseconds": _best(partial(_read, stored), times),
                 }
             )
-            rows.append(
-                {"case": f"{label} 写出状态", "microseconds": _best(lambda s=state: json.dumps(s.as_document()), times)}
-            )
+            rows.append({"case": f"{label} 写出状态", "microseconds": _best(partial(_written, state), times)})
     return {"rows": rows}

@@ -40,16 +40,16 @@ def run(args: argparse.Namespace) -> Any:
                     )
         return {"group": group.code, "business_date": group.business_date, "runs": rows}
     if args.action == "rehearse":
-        report = engine.rehearse(actor=SYSTEM, group_id=group.id)
+        rehearsed = engine.rehearse(actor=SYSTEM, group_id=group.id)
         if not args.json:
-            print(f"预演 {report['day']} 日终（不留痕迹），用时 {report['seconds']} 秒：")
-            print(f"{report['changed']} 笔借据将变化，隔离 {report['held']} 笔。")
-            for change in report["changes"][:20]:
+            print(f"预演 {rehearsed['day']} 日终（不留痕迹），用时 {rehearsed['seconds']} 秒：")
+            print(f"{rehearsed['changed']} 笔借据将变化，隔离 {rehearsed['held']} 笔。")
+            for change in rehearsed["changes"][:20]:
                 moved = f"分类 {change['class_before']}→{change['class_after']}"
                 print(
                     f"  {change['number']} {change['name']} {moved} 逾期本金 {format_yuan(change['overdue_after_fen'])}"
                 )
-        return report
+        return rehearsed
     first = engine.unfinished_day(group.id)
     until = args.until or (first + timedelta(days=args.days - 1) if args.days else None)
     show = sys.stderr.isatty() and not args.json

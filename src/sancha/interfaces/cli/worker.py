@@ -63,7 +63,8 @@ def work_once(*, purging: bool = False) -> dict[str, int]:
     from sancha.apps.webhooks.subscribers import wanted_events
     from sancha.kit import audit, heartbeat, outbox
 
-    wired = apps.get_app_config("wiring").subscribers
+    wiring: Any = apps.get_app_config("wiring")  # config.apps, which the interfaces may not import
+    wired = wiring.subscribers
     wanted = wanted_events()
     heartbeat.beat(heartbeat.WORKER)
     delivery = outbox.deliver(BATCH, {name: heard for name, heard in wired.items() if name in wanted})

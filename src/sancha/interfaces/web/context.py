@@ -8,17 +8,17 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import get_language
 
 from sancha.interfaces.web.menu import current_group, menu_for
+from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.work.desk import open_task_count
 from sancha.rulebook.posts import post_name
 
 
-def frame(request: HttpRequest) -> dict[str, Any]:
+def frame(request: PageRequest) -> dict[str, Any]:
     """菜单、营业日、当前岗位。未选岗位时只有语言。"""
     actor = getattr(request, "actor", None)
     context: dict[str, Any] = {"actor": actor, "language": get_language() or "", "languages": settings.LANGUAGES}

@@ -28,8 +28,7 @@ def excel(
     count = write_table(file, columns=columns, rows=rows, totals=totals, title=name, notes=notes)
     file.seek(0)
     response = FileResponse(file, as_attachment=True, filename=f"{name}.xlsx", content_type=XLSX)
-    with_rows(response, count)
-    return response
+    return with_rows(response, count)
 
 
 def pdf(name: str, content: bytes) -> HttpResponse:

@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, TypeVar
 
-from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 
+from sancha.interfaces.web.request import PageRequest
 from sancha.kit.operation import keyed_digest, write_audit
 
 OPERATION = "export.download"
@@ -18,15 +19,16 @@ _FILES = ("application/pdf", "application/vnd.", "application/octet-stream", "te
 _PLAIN = re.compile(r"[A-Za-z0-9_.:-]{0,40}")
 _NUMBERS = re.compile(r"\d{7}")
 OK = 200
+R = TypeVar("R", bound=HttpResponseBase)
 
 
-def with_rows(response: HttpResponse, rows: int, **more: str) -> HttpResponse:
+def with_rows(response: R, rows: int, **more: str) -> R:
     """注明这份文件有几行；``more`` 是另要留痕的（如内容摘要）。"""
-    response.exported = {"rows": rows, **more}
+    vars(response)["exported"] = {"rows": rows, **more}
     return response
 
 
-def note_download(request: HttpRequest, response: HttpResponse) -> None:
+def note_download(request: PageRequest, response: HttpResponseBase) -> None:
     """这次回应若是一份文件，就留痕。"""
     if response.status_code != OK or not _is_file(response):
         return
@@ -40,13 +42,13 @@ def note_download(request: HttpRequest, response: HttpResponse) -> None:
         on_day=request.business_date,
         data={
             "type": response.get("Content-Type", "").split(";")[0],
-            "conditions": {name: _shown(value) for name, value in request.GET.items() if value},
+            "conditions": {name: _shown(str(value)) for name, value in request.GET.items() if value},
             **getattr(response, "exported", {}),
         },
     )
 
 
-def _is_file(response: HttpResponse) -> bool:
+def _is_file(response: HttpResponseBase) -> bool:
     attached = response.get("Content-Disposition", "").startswith("attachment")
     return attached or response.get("Content-Type", "").startswith(_FILES)
 

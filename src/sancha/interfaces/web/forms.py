@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.forms.renderers import TemplatesSetting
+from django.forms.renderers import BaseRenderer, TemplatesSetting
 from django.utils.translation import gettext_lazy as _
 
 from sancha.kernel.money import MoneyError, format_yuan, parse_yuan
@@ -43,7 +44,7 @@ class BoundField(forms.BoundField):
     def build_widget_attrs(self, attrs: dict[str, Any], widget: forms.Widget | None = None) -> dict[str, Any]:
         widget = widget or self.field.widget
         attrs = super().build_widget_attrs(attrs, widget)
-        css = attrs.get("class") or widget.attrs.get("class") or _css(widget)
+        css = str(attrs.get("class") or widget.attrs.get("class") or _css(widget))
         if self.form.is_bound and self.errors:
             css += " is-invalid"
         if css:
@@ -85,6 +86,26 @@ class Renderer(TemplatesSetting):
     bound_field_class = BoundField
 
 
+def lay(*fields: forms.Field, col: str | None = None, starred: bool | None = None, suffix: str | None = None) -> None:
+    """栏目在表单里的样子：``col`` 占几格，``starred`` 要不要标星，``suffix`` 控件后的单位；不给的不动。"""
+    given = {"col": col, "starred": starred, "suffix": suffix}
+    for field in fields:
+        # Django's own fields know none of the three; the templates read them off the field.
+        vars(field).update({name: value for name, value in given.items() if value is not None})
+
+
+def _choice_field(form: forms.BaseForm, name: str) -> forms.ChoiceField:
+    field = form.fields[name]
+    assert isinstance(field, forms.ChoiceField), name
+    return field
+
+
+def choices_of(form: forms.BaseForm, name: str) -> list[tuple[Any, Any]]:
+    """一个选择栏现有的选项：（值, 名）。"""
+    choices: Any = _choice_field(form, name).choices
+    return list(choices)
+
+
 class DateInput(forms.DateInput):
     """原生日期控件；值一律 ISO。"""
 
@@ -115,7 +136,7 @@ class YuanField(forms.CharField):
     def prepare_value(self, value: Any) -> Any:
         return format_yuan(value) if isinstance(value, int) else value
 
-    def clean(self, value: Any) -> int | None:  # type: ignore[override]
+    def clean(self, value: Any) -> int | None:
         text = super().clean(value)
         if text in self.empty_values:
             return None
@@ -140,7 +161,7 @@ class RateField(forms.CharField):
     def prepare_value(self, value: Any) -> Any:
         return f"{Decimal(value) / 10000:f}" if isinstance(value, int) else value
 
-    def clean(self, value: Any) -> int | None:  # type: ignore[override]
+    def clean(self, value: Any) -> int | None:
         text = super().clean(value)
         if text in self.empty_values:
             return None
@@ -155,10 +176,10 @@ class RateField(forms.CharField):
         return int(ppm)
 
 
-class Frame:
+class Frame(forms.BaseForm):
     """表单的统一外观与错误面板；与 Django 现成的表单（登录、改密码）混合使用。"""
 
-    default_renderer = Renderer
+    default_renderer: type[BaseRenderer] = Renderer
     problem: DomainError | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -170,3 +191,7 @@ class Form(Frame, forms.Form):
     """页面表单。"""
 
     use_required_attribute = True
+
+    def offer(self, name: str, choices: Iterable[Any]) -> None:
+        """给一个选择栏换上选项：（值, 名）或（组名, 各项）。"""
+        _choice_field(self, name).choices = list(choices)

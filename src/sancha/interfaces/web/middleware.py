@@ -8,12 +8,15 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 
 from sancha.apps.access.queries import actor_for
 from sancha.apps.businessday.queries import business_date
 from sancha.interfaces.web.pages import denied
+from sancha.interfaces.web.request import SessionRequest, account_of
+from sancha.kit.actor import Actor
 from sancha.kit.clock import calendar_today
 from sancha.kit.errors import NotFound, NotPermitted
 from sancha.rulebook.posts import needs_second_factor
@@ -41,7 +44,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 
 
-def secured(response: HttpResponse) -> HttpResponse:
+def secured(response: HttpResponseBase) -> HttpResponseBase:
     """安全响应头：只许本站脚本与样式，没有内联脚本；不许被嵌入；不泄露来路。"""
     response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
     response.headers.setdefault("Permissions-Policy", "microphone=(), payment=(), usb=()")
@@ -57,15 +60,15 @@ class ActorMiddleware:
     每个请求都重新查任职：岗位一经解除，下一次点击就失效。
     """
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+    def __init__(self, get_response: Callable[[SessionRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: SessionRequest) -> HttpResponseBase:
         identify(request)
         return secured(self.get_response(request))
 
     def process_view(
-        self, request: HttpRequest, view: Callable[..., HttpResponse], args: Any, kwargs: Any
+        self, request: SessionRequest, view: Callable[..., HttpResponseBase], args: Any, kwargs: Any
     ) -> HttpResponse | None:
         """按视图的标记放行、转去登录，或拒绝。"""
         if request.path.startswith(API_PREFIX) or getattr(view, "public", False):
@@ -75,33 +78,34 @@ class ActorMiddleware:
         return self._standing(request, view)
 
     @staticmethod
-    def _standing(request: HttpRequest, view: Callable[..., HttpResponse]) -> HttpResponse | None:
+    def _standing(request: SessionRequest, view: Callable[..., HttpResponseBase]) -> HttpResponse | None:
         """登录之后还缺的步骤，按次序一步步补齐。"""
         step = getattr(view, "login_step", "")
+        account = account_of(request)
         if step == "logout":
             return None
-        if request.session.get(SECOND_FACTOR_DUE) and not request.user.is_verified():
+        if request.session.get(SECOND_FACTOR_DUE) and not account.is_verified():
             return None if step == "second_factor" else _send(request, "second-factor-verify", back=True)
-        if request.user.must_change_password:
+        if account.must_change_password:
             return None if step == "password" else _send(request, "password")
         if getattr(view, "personal", False):
             return None
         if request.actor is None:
             return _send(request, "choose-post", back=True)
-        if factor_due(request):
+        if factor_due(request, request.actor):
             return _send(request, "second-factor", back=True)
         if not getattr(view, "permission", ""):
             return denied(request, getattr(view, "__name__", "?"))
         return None
 
 
-def factor_due(request: HttpRequest) -> bool:
+def factor_due(request: SessionRequest, actor: Actor) -> bool:
     """此岗位须有第二因素，而这次登录没有验过：去绑定（已绑定的在登录时就验过）。"""
-    enforced = settings.SECOND_FACTOR_ENFORCED and needs_second_factor(request.actor.post_code)
-    return bool(enforced and not request.user.is_verified())
+    enforced = settings.SECOND_FACTOR_ENFORCED and needs_second_factor(actor.post_code)
+    return bool(enforced and not account_of(request).is_verified())
 
 
-def identify(request: HttpRequest) -> None:
+def identify(request: SessionRequest) -> None:
     """由会话里的任职取岗位身份；任职已失效就从会话里拿掉。"""
     request.actor = None
     request.business_date = None
@@ -131,7 +135,7 @@ def business_date_or_calendar(institution_id: int | None) -> date:
         return calendar_today()
 
 
-def _send(request: HttpRequest, name: str, *, back: bool = False) -> HttpResponse:
+def _send(request: SessionRequest, name: str, *, back: bool = False) -> HttpResponse:
     url = reverse(name)
     if back and request.method == "GET" and request.path != "/" and not request.htmx:
         url += "?" + urlencode({"next": request.get_full_path()}, safe="/")

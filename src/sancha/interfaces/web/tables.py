@@ -139,7 +139,7 @@ class Table:
     rows: Iterable[Any]
     totals: Mapping[str, Any] | None = None
     pagination: Pagination | None = None
-    actions: Callable[[Any], SafeString] | None = None
+    actions: Callable[[Any], str] | None = None
     empty: Any = NO_ROWS
     hint: Any = ""
     stack: bool = False

@@ -28,7 +28,7 @@ FaultReply = record(
 )
 VerifyReply = record(
     "AuditVerification",
-    {"intact": bool, "checked": int, "last_no": int, "fault": FaultReply | None},  # type: ignore[operator]
+    {"intact": bool, "checked": int, "last_no": int, "fault": FaultReply | None},
     "逐条重算的结果。",
 )
 

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from sancha.apps.businessday import operations, queries
 from sancha.interfaces.api.endpoints import Spec, act, ask, caller_of
-from sancha.interfaces.api.shapes import body_of, record
+from sancha.interfaces.api.shapes import body_of, list_of, record
 from sancha.kit.errors import DomainError, NotFound
 
 router = Router(tags=["营业日与年历"])
@@ -53,7 +53,7 @@ DayBody = body_of(
 )
 act(
     router, "/calendar/{year}", operations.publish_calendar_year, "录入放假安排", method="PUT",
-    fields={"days": Spec(list[DayBody])},  # type: ignore[valid-type]
+    fields={"days": Spec(list_of(DayBody))},
     example={
         "days": [{"day": "2027-01-01", "kind": "holiday", "name": "元旦"}], "source": "国办发明电〔2026〕7 号",
     },

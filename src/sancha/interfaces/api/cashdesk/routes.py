@@ -10,7 +10,7 @@ from ninja import Query, Router
 
 from sancha.apps.cashdesk import operations, queries
 from sancha.interfaces.api.endpoints import Paging, Spec, act, ask, caller_of, page_reply
-from sancha.interfaces.api.shapes import Day, Id, Word, body_of, done, page_of, record, reply_of
+from sancha.interfaces.api.shapes import Day, Id, Word, body_of, done, list_of, page_of, record, reply_of
 
 router = Router(tags=["出纳"])
 
@@ -276,7 +276,7 @@ act(
     "导入银行流水",
     reply=done("StatementDone", imported=int, duplicates=int, receipts=int),
     status=201,
-    fields={"rows": Spec(list[StatementBody])},  # type: ignore[valid-type]
+    fields={"rows": Spec(list_of(StatementBody))},
     example={
         "own_account_id": 1,
         "rows": [{"serial": "2026030200017", "value_on": "2026-03-02", "amount": "4490.30", "counterparty": "王秀兰"}],
@@ -392,7 +392,7 @@ act(
     "生成批扣",
     reply=done("DebitBatchDone", batch_id=int, amount_fen=int),
     status=201,
-    fields={"items": Spec(list[DebitBody])},  # type: ignore[valid-type]
+    fields={"items": Spec(list_of(DebitBody))},
     example={
         "own_account_id": 1,
         "items": [
@@ -407,7 +407,7 @@ act(
     "/cashdesk/debit-batches/{batch_id}/results",
     operations.record_debit_results,
     "回盘",
-    fields={"results": Spec(list[ResultBody])},  # type: ignore[valid-type]
+    fields={"results": Spec(list_of(ResultBody))},
     example={"results": [{"reference": "1-1", "paid": "4490.30", "serial": "K20260302001"}]},
     text="回盘：成功者成为收款（带对象线索），失败者记原因；可分几次，同一项重复且相同的跳过。",
 )

@@ -6,14 +6,14 @@ from datetime import date, datetime
 from typing import Annotated, Any
 
 from django.http import HttpRequest
-from ninja import Body, Router
+from ninja import Router
 from pydantic import Field
 
 from sancha.apps.businessday import queries as businessday
 from sancha.dayclose import background, engine, exclusive, invariants
 from sancha.dayclose.pipeline import PIPELINE
 from sancha.interfaces.api.endpoints import Spec, ask, caller_of, own_act
-from sancha.interfaces.api.shapes import Day, body_of, record
+from sancha.interfaces.api.shapes import Day, body_of, list_of, record
 from sancha.kit.actor import Actor
 from sancha.kit.errors import Conflict, NotFound
 
@@ -31,20 +31,20 @@ RunReply = record(
     "CloseRun",
     {
         "id": int, "group_id": int, "day": date, "status": str, "status_name": str, "attempts": int, "message": str,
-        "started_at": datetime, "finished_at": datetime | None, "steps": list[StepReply],  # type: ignore[valid-type]
+        "started_at": datetime, "finished_at": datetime | None, "steps": list_of(StepReply),
     },
     "一次日终：一个营业日组的一天。",
 )  # fmt: skip
 StatusReply = record(
     "CloseStatus",
-    {"group_id": int, "business_date": date, "next_close": date, "running": bool, "runs": list[RunReply]},  # type: ignore[valid-type]
+    {"group_id": int, "business_date": date, "next_close": date, "running": bool, "runs": list_of(RunReply)},
     "日终的现状。",
 )
 ProgressReply = record(
     "CloseProgress",
     {
         "day": date, "state": str, "repeated": bool, "business_date": date, "steps_done": int, "steps_total": int, "held": int,
-        "run": RunReply | None, "problem": dict[str, Any] | None, "url": str,  # type: ignore[operator]
+        "run": RunReply | None, "problem": dict[str, Any] | None, "url": str,
     },
     "一天日终做到哪里：``state`` 为 WAITING 未开始、STARTING 正在起、RUNNING 在做、DONE 做完、STOPPED 停住（原因在 ``problem``）。",
 )  # fmt: skip
@@ -106,8 +106,8 @@ def held_loans(request: HttpRequest, *, run_id: Annotated[int, Field(ge=1, le=2*
 CloseBody = body_of("CloseBody", {"day": Spec(date)}, example={"day": "2026-03-02"})
 
 
-@own_act(router, "/dayclose/runs", "dayclose.run", "做一天日终", reply=ProgressReply, status=202)
-def run(request: HttpRequest, *, key: str, body: Body[CloseBody]) -> Any:  # type: ignore[valid-type]
+@own_act(router, "/dayclose/runs", "dayclose.run", "做一天日终", reply=ProgressReply, status=202, body=CloseBody)
+def run(request: HttpRequest, *, key: str, body: Any) -> Any:
     """另起进程做一天日终，当场返回 202 与进度的网址 ``url``，逐步看 `GET /dayclose/runs/{day}`。
 
     ``day`` 须是待日终的那一天：写明日子，重试就不会多做一天；正在做的、已经做完的那天返回它的进度（``repeated`` 为真）。
@@ -195,8 +195,8 @@ def checks(request: HttpRequest) -> Any:
 CheckBody = body_of("CheckBody", {"everything": Spec(bool, False)}, example={"everything": False})
 
 
-@own_act(router, "/checks/runs", "dayclose.view", "核对不变式", reply=CheckRunReply)
-def check(request: HttpRequest, *, key: str, body: Body[CheckBody]) -> Any:  # type: ignore[valid-type]
+@own_act(router, "/checks/runs", "dayclose.view", "核对不变式", reply=CheckRunReply, body=CheckBody)
+def check(request: HttpRequest, *, key: str, body: Any) -> Any:
     """独立审计一遍，当场返回；``everything`` 连全部借据都重放，另起进程去做（``started``），结果看 `GET /checks`。"""
     actor = caller_of(request).actor
     group_id = group_of(actor)

@@ -233,7 +233,7 @@ def progress(request: HttpRequest, *, batch_id: Id) -> Any:
 def commit(request: HttpRequest, *, key: str, batch_id: Id, body: Body[CommitBody]) -> Any:
     """同意转入（即办结「存量转入复核」任务，送件人自己办不了），后台分批入账；断了的、没入成的再调一次接着做。"""
     caller = caller_of(request)
-    who = {"actor": caller.actor, "key": key, "on": caller.business_date}
+    who: dict[str, Any] = {"actor": caller.actor, "key": key, "on": caller.business_date}
     detail = queries.batch_detail(actor=caller.actor, batch_id=batch_id)
     if detail.row.status == STAGED and detail.task_id is not None:
         done = submit_task(

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from sancha.apps.ledger import operations, queries
 from sancha.interfaces.api.endpoints import Paging, Spec, act, ask, caller_of, page_reply
-from sancha.interfaces.api.shapes import Day, Id, Word, body_of, page_of, record, reply_of
+from sancha.interfaces.api.shapes import Day, Id, Word, body_of, list_of, page_of, record, reply_of
 from sancha.kit.errors import DomainError
 
 router = Router(tags=["总账"])
@@ -23,7 +23,7 @@ AccountLedgerReply = page_of(
 DraftLineReply = record(
     "DraftLine", {"account_code": str, "account_name": str, "amount_fen": int, "summary": str}, "手工凭证草稿的一行。"
 )
-DraftReply = reply_of(queries.DraftRow, without=["lines"], lines=list[DraftLineReply])  # type: ignore[valid-type]
+DraftReply = reply_of(queries.DraftRow, without=["lines"], lines=list_of(DraftLineReply))
 
 
 def _period(first: date, last: date) -> None:
@@ -131,7 +131,7 @@ def draft(request: HttpRequest, *, draft_id: Id) -> Any:
 
 LineBody = body_of("ManualLineBody", {"account": Spec(str), "amount_fen": Spec(int), "summary": Spec(str, "")})
 act(
-    router, "/ledger/drafts", operations.enter_manual_voucher, "录入手工凭证", status=201, fields={"lines": Spec(list[LineBody])},  # type: ignore[valid-type]
+    router, "/ledger/drafts", operations.enter_manual_voucher, "录入手工凭证", status=201, fields={"lines": Spec(list_of(LineBody))},
     example={
         "institution_id": 4, "booked_on": "2026-03-02", "summary": "银行手续费，附件一张",
         "lines": [{"account": "6421", "amount": "15.00"}, {"account": "1002", "amount": "-15.00"}],
@@ -154,7 +154,7 @@ act(
 )
 act(
     router, "/ledger/drafts/{draft_id}/correct", operations.correct_manual_voucher, "改正手工凭证草稿",
-    fields={"lines": Spec(list[LineBody])},  # type: ignore[valid-type]
+    fields={"lines": Spec(list_of(LineBody))},
     example={
         "booked_on": "2026-03-02", "summary": "银行手续费，附件一张",
         "lines": [{"account": "6421", "amount": "16.00"}, {"account": "1002", "amount": "-16.00"}],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from django.http import HttpRequest
-from ninja import Body, Query, Router
+from ninja import Query, Router
 from pydantic import Field
 
 from sancha.apps.parties import operations, queries
@@ -18,6 +18,7 @@ from sancha.interfaces.api.shapes import (
     Word,
     body_of,
     done,
+    list_of,
     page_of,
     query_of,
     record,
@@ -34,8 +35,8 @@ PERSON = {
 }  # fmt: skip
 
 
-@ask(router, "/parties", "parties.view", "客户清单", reply=page_of(reply_of(queries.PartyRow)))
-def parties(request: HttpRequest, *, where: Query[PartyQuery], paging: Query[Paging]) -> Any:  # type: ignore[valid-type]
+@ask(router, "/parties", "parties.view", "客户清单", reply=page_of(reply_of(queries.PartyRow)), where=PartyQuery)
+def parties(request: HttpRequest, *, where: Any, paging: Query[Paging]) -> Any:
     """范围内的客户（遮蔽），新建的在前。"""
     filters = queries.PartyFilter(**where.model_dump())
     found = queries.list_parties(actor=caller_of(request).actor, filters=filters, page=paging.page, size=paging.size)
@@ -55,8 +56,17 @@ LookupBody = body_of(
 )
 
 
-@ask(router, "/parties/lookup", "parties.view", "凭证件号查人", reply=queries.PartyRow, many=True, method="POST")
-def lookup(request: HttpRequest, *, body: Body[LookupBody]) -> Any:  # type: ignore[valid-type]
+@ask(
+    router,
+    "/parties/lookup",
+    "parties.view",
+    "凭证件号查人",
+    reply=queries.PartyRow,
+    many=True,
+    method="POST",
+    body=LookupBody,
+)
+def lookup(request: HttpRequest, *, body: Any) -> Any:
     """凭完整证件号查人，不限机构：一个人在全系统只有一档。证件号在正文里，不进网址与日志；查不到返回空数组。"""
     found = queries.find_by_id_number(actor=caller_of(request).actor, id_kind=body.id_kind, id_number=body.id_number)
     return [found] if found else []
@@ -98,7 +108,7 @@ act(
     "/parties/batch",
     operations.register_parties,
     "批量登记客户",
-    fields={"rows": Spec(list[PartyBody])},  # type: ignore[valid-type]
+    fields={"rows": Spec(list_of(PartyBody))},
     example={"rows": [PERSON], "all_or_nothing": True},
 )
 act(

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from sancha.apps.servicing import queries
-from sancha.interfaces.api.shapes import done, page_of, record, reply_of, yuan
+from sancha.interfaces.api.shapes import done, list_of, page_of, record, reply_of, yuan
 from sancha.kernel.derivation import Node
 from sancha.kernel.fact_data import DATA
 from sancha.kernel.facts import Fact
@@ -45,7 +45,7 @@ DueReply = record(
 ProblemReply = record("ElementProblem", {"field": str, "value": str, "message": str, "fix": str}, "要素的一处毛病。")
 PreviewReply = record(
     "BookingPreview",
-    {"problems": list[ProblemReply], "rows": list[queries.TimetableRow], "terms": dict[str, Any] | None},  # type: ignore[valid-type]
+    {"problems": list_of(ProblemReply), "rows": list[queries.TimetableRow], "terms": dict[str, Any] | None},
     "登记前的试排：要素的毛病、还款计划与将钉死的条款。",
 )
 DocumentReply = record(

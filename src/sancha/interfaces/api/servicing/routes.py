@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Body, Query, Router
+from ninja import Query, Router
 
 from sancha.apps.servicing import operations, queries
 from sancha.apps.servicing.queries import adjustments
@@ -28,9 +29,23 @@ from sancha.interfaces.api.servicing.presenting import (
     movement_document,
     node_document,
 )
-from sancha.interfaces.api.shapes import AsIs, Day, Id, Word, body_of, done, page_of, query_of, specs_of, unfold, yuan
+from sancha.interfaces.api.shapes import (
+    AsIs,
+    Day,
+    Id,
+    Word,
+    body_of,
+    done,
+    list_of,
+    page_of,
+    query_of,
+    specs_of,
+    unfold,
+    yuan,
+)
 from sancha.kernel import derivation
 from sancha.kit.errors import NotFound
+from sancha.kit.paging import Page
 
 router = Router(tags=["借据"])
 LoanQuery = query_of(queries.LoanFilter)
@@ -52,8 +67,8 @@ def _plan_specs(specs: dict[str, Spec]) -> dict[str, Spec]:
 # 查询 ------------------------------------------------------------------------------------------------------
 
 
-@ask(router, "/loans", "servicing.view", "借据台账", reply=LoanListReply)
-def loans(request: HttpRequest, *, where: Query[LoanQuery], paging: Query[Paging]) -> Any:  # type: ignore[valid-type]
+@ask(router, "/loans", "servicing.view", "借据台账", reply=LoanListReply, where=LoanQuery)
+def loans(request: HttpRequest, *, where: Any, paging: Query[Paging]) -> Any:
     """借据台账：与页面同样的筛选与合计。``order`` 可为 starts_on、matures_on、number、principal_fen、balance_fen、
     overdue_principal_fen、next_due_on、days_past_due，前加 ``-`` 为倒序。"""
     caller = caller_of(request)
@@ -80,8 +95,8 @@ PreviewBody = body_of(
 )
 
 
-@ask(router, "/loans/preview", "servicing.book", "登记前试排", reply=PreviewReply, method="POST")
-def preview(request: HttpRequest, *, body: Body[PreviewBody]) -> Any:  # type: ignore[valid-type]
+@ask(router, "/loans/preview", "servicing.book", "登记前试排", reply=PreviewReply, method="POST", body=PreviewBody)
+def preview(request: HttpRequest, *, body: Any) -> Any:
     """登记前试排还款计划：与登记同一套核对，什么也不写。"""
     given = unfold(body)
     given["plan"] = tuple(given.pop("plan_fen"))
@@ -114,9 +129,10 @@ def facts(request: HttpRequest, *, loan_id: Id, on: Day | None = None, known_at:
 @ask(router, "/loans/{loan_id}/movements", "servicing.view", "分户账", reply=page_of(MovementReply))
 def movements(request: HttpRequest, *, loan_id: Id, paging: Query[Paging]) -> Any:
     """分户账，新的在前。日终逐日的直线增量不在此列。"""
-    found = queries.movements(actor=caller_of(request).actor, loan_id=loan_id, page=paging.page, size=paging.size)
-    found.rows[:] = [movement_document(row) for row in found.rows]
-    return page_reply(found, paging)
+    found: Page[Any] = queries.movements(
+        actor=caller_of(request).actor, loan_id=loan_id, page=paging.page, size=paging.size
+    )
+    return page_reply(replace(found, rows=[movement_document(row) for row in found.rows]), paging)
 
 
 @ask(router, "/loans/{loan_id}/payoff", "servicing.view", "结清报价", reply=PayoffReply)
@@ -251,7 +267,7 @@ act(
 ShareBody = body_of("PayerShareBody", {"payer": Spec(str), "share_ppm": Spec(int)})
 act(
     router, "/loans/{loan_id}/payer-shares", operations.set_payer_shares, "利息承担份额变更", reply=FactDone, status=201,
-    fields={"shares": Spec(list[ShareBody])},  # type: ignore[valid-type]
+    fields={"shares": Spec(list_of(ShareBody))},
     prepare=lambda request, given: given | {"shares": [[item["payer"], item["share_ppm"]] for item in given["shares"]]},
     example={"shares": [{"payer": "STATE", "share_ppm": 500000}], "reason": "贴息文件〔2026〕3 号"},
     text="利息承担份额变更：列出各第三方的份额（百万分之一），其余归借款人。",

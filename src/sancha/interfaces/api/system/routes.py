@@ -18,7 +18,7 @@ from sancha.dayclose import engine, invariants
 from sancha.dayclose.guards import missing_guards
 from sancha.interfaces.api.endpoints import ask, caller_of, open_to_all
 from sancha.interfaces.api.problems import problem
-from sancha.interfaces.api.shapes import present, record
+from sancha.interfaces.api.shapes import list_of, present, record
 from sancha.interfaces.api.system import readiness
 from sancha.kit import audit, outbox
 from sancha.kit.actor import Actor
@@ -28,7 +28,7 @@ router = Router(tags=["系统"])
 
 GroupReply = record("GroupHealth", {"code": str, "business_date": date, "age_days": int}, "一个营业日组。")
 HealthReply = record(
-    "Health", {"ok": bool, "version": str, "database": str, "groups": list[GroupReply]}, "系统是否在工作。"  # type: ignore[valid-type]
+    "Health", {"ok": bool, "version": str, "database": str, "groups": list_of(GroupReply)}, "系统是否在工作。"
 )  # fmt: skip
 
 
@@ -63,7 +63,7 @@ router.add_api_operation(
 
 CheckItem = record("ReadyCheck", {"name": str, "ok": bool, "required": bool, "detail": str}, "就绪检查的一项。")
 ReadyReply = record(
-    "Ready", {"ok": bool, "version": str, "checks": list[CheckItem]}, "能不能接业务。"  # type: ignore[valid-type]
+    "Ready", {"ok": bool, "version": str, "checks": list_of(CheckItem)}, "能不能接业务。"
 )  # fmt: skip
 
 
@@ -130,6 +130,10 @@ def metrics(request: HttpRequest) -> HttpResponse:
 Sample = tuple[dict[str, str], int | float]
 
 
+def _one(labels: dict[str, str], value: int) -> list[Sample]:
+    return [(labels, value)]
+
+
 def _labels(labels: dict[str, str]) -> str:
     if not labels:
         return ""
@@ -164,7 +168,7 @@ def _gauges(actor: Actor, today: date) -> list[tuple[str, str, list[Sample]]]:
             [(label | {"code": row.code}, int(row.ok)) for row in invariants.latest(group_id=group.id)],
         ),
         *(
-            (f"loans_{name}", text, [(label, totals[name])])
+            (f"loans_{name}", text, _one(label, totals[name]))
             for name, text in (
                 ("count", "借据笔数"), ("balance_fen", "本金余额（分）"), ("overdue_principal_fen", "逾期本金（分）"),
                 ("interest_due_fen", "欠息（分）"), ("charges_due_fen", "罚息、复利、费用（分）"),
@@ -185,7 +189,7 @@ def _gauges(actor: Actor, today: date) -> list[tuple[str, str, list[Sample]]]:
             [(label, (calendar_today() - run["day"]).days) for run in runs if run["status"] == "DONE"],
         ),
         *(
-            (f"webhook_{name}", text, [(label, pushed[name])])
+            (f"webhook_{name}", text, _one(label, pushed[name]))
             for name, text in (("pending", "待送达的推送"), ("dead", "死信"), ("paused", "暂停的订阅"))
         ),
     ]  # fmt: skip

@@ -9,7 +9,7 @@ from ninja import Query, Router
 
 from sancha.apps.webhooks import operations, queries
 from sancha.interfaces.api.endpoints import Paging, Spec, act, ask, caller_of, page_reply
-from sancha.interfaces.api.shapes import Id, Word, done, page_of, record, reply_of, text_of
+from sancha.interfaces.api.shapes import Id, Word, done, list_of, page_of, record, reply_of, text_of
 from sancha.kit.events import catalog
 
 router = Router(tags=["事件推送"])
@@ -17,7 +17,7 @@ router = Router(tags=["事件推送"])
 FieldReply = record("EventField", {"name": str, "type": str, "text": str, "optional": bool}, "事件内容的一个栏目。")
 EventReply = record(
     "EventKind",
-    {"name": str, "title": str, "when": str, "version": int, "reach": str, "fields": list[FieldReply]},  # type: ignore[valid-type]
+    {"name": str, "title": str, "when": str, "version": int, "reach": str, "fields": list_of(FieldReply)},
     "一种事件。",
 )
 SecretDone = done("WebhookSecretDone", subscription_id=int, state=str, secret=str | None)

@@ -17,8 +17,8 @@ router = Router(tags=["任务"])
 TaskQuery = query_of(queries.TaskFilter)
 
 
-@ask(router, "/tasks", "work.view", "待办任务", reply=page_of(reply_of(queries.TaskRow)))
-def tasks(request: HttpRequest, *, where: Query[TaskQuery], paging: Query[Paging]) -> Any:  # type: ignore[valid-type]
+@ask(router, "/tasks", "work.view", "待办任务", reply=page_of(reply_of(queries.TaskRow)), where=TaskQuery)
+def tasks(request: HttpRequest, *, where: Any, paging: Query[Paging]) -> Any:
     """工作台：本岗位、范围内、已到可见日的待办，先到期者在前；``all_posts`` 看所有岗位的（须有督办权限）。"""
     caller = caller_of(request)
     found = queries.my_tasks(

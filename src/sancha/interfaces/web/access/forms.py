@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from sancha.apps.access.queries import InstitutionInfo, institution_kinds
-from sancha.interfaces.web.forms import DateField, Form
+from sancha.interfaces.web.forms import DateField, Form, lay
 from sancha.rulebook.posts import posts
 
 INDENT = "\u3000"
@@ -29,7 +29,7 @@ class PeopleFilter(Form):
         label=_("账户"), required=False, choices=[("", _("全部")), ("1", _("启用")), ("0", _("停用"))]
     )
     institution = forms.IntegerField(required=False, widget=forms.HiddenInput)
-    q.col = "w2"
+    lay(q, col="w2")
 
     @property
     def wanted(self) -> dict[str, Any]:
@@ -51,12 +51,12 @@ class OpenInstitutionForm(Form):
     phone = forms.CharField(
         label=_("电话"), max_length=40, required=False, widget=forms.TextInput(attrs={"inputmode": "tel"})
     )
-    parent_id.col = name.col = address.col = "f12"
+    lay(parent_id, name, address, col="f12")
 
     def __init__(self, *args: Any, tree: list[InstitutionInfo], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["parent_id"].choices = institution_choices(tree)
-        self.fields["kind"].choices = [("", _("请选择")), *institution_kinds()]
+        self.offer("parent_id", institution_choices(tree))
+        self.offer("kind", [("", _("请选择")), *institution_kinds()])
 
 
 class EditInstitutionForm(Form):
@@ -67,19 +67,19 @@ class EditInstitutionForm(Form):
     phone = forms.CharField(
         label=_("电话"), max_length=40, required=False, widget=forms.TextInput(attrs={"inputmode": "tel"})
     )
-    name.col = address.col = "f12"
+    lay(name, address, col="f12")
 
 
 class MoveInstitutionForm(Form):
     """划转。"""
 
     parent_id = forms.TypedChoiceField(label=_("改由谁管辖"), coerce=int)
-    parent_id.col = "f12"
+    lay(parent_id, col="f12")
 
     def __init__(self, *args: Any, tree: list[InstitutionInfo], moved: InstitutionInfo, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         others = [node for node in tree if not node.path.startswith(moved.path)]
-        self.fields["parent_id"].choices = [("", _("请选择")), *institution_choices(others)]
+        self.offer("parent_id", [("", _("请选择")), *institution_choices(others)])
 
 
 class EndForm(Form):
@@ -103,11 +103,11 @@ class PersonForm(Form):
     phone = forms.CharField(
         label=_("电话"), max_length=20, required=False, widget=forms.TextInput(attrs={"inputmode": "tel"})
     )
-    institution_id.col = "f12"
+    lay(institution_id, col="f12")
 
     def __init__(self, *args: Any, tree: list[InstitutionInfo], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["institution_id"].choices = institution_choices(tree)
+        self.offer("institution_id", institution_choices(tree))
 
 
 class GrantForm(Form):
@@ -121,8 +121,11 @@ class GrantForm(Form):
     def __init__(self, *args: Any, tree: list[InstitutionInfo], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         kinds = {node.kind for node in tree if node.is_open}
-        self.fields["institution_id"].choices = institution_choices(tree)
-        self.fields["post_code"].choices = [
-            ("", _("请选择")),
-            *((post.code, post.name) for post in posts().values() if kinds & set(post.kinds)),
-        ]
+        self.offer("institution_id", institution_choices(tree))
+        self.offer(
+            "post_code",
+            [
+                ("", _("请选择")),
+                *((post.code, post.name) for post in posts().values() if kinds & set(post.kinds)),
+            ],
+        )

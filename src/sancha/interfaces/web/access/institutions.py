@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -17,8 +17,10 @@ from sancha.apps.access.queries import institution_detail, institution_tree, nam
 from sancha.interfaces.web.access.forms import EditInstitutionForm, MoveInstitutionForm, OpenInstitutionForm
 from sancha.interfaces.web.forms import Form
 from sancha.interfaces.web.pages import attempt, go, page, post_only, show
+from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.submission import submission
 from sancha.interfaces.web.tables import Column, Table
+from sancha.interfaces.web.templatetags import sancha as words
 from sancha.kit.actor import Actor
 
 READ, WRITE = "access.view", "access.manage"
@@ -55,12 +57,12 @@ def _obstacle(actor: Actor, institution_id: int, item: Obstacle) -> dict[str, An
 
 @page(READ)
 @require_safe
-def institution(request: HttpRequest, institution_id: int) -> HttpResponse:
+def institution(request: PageRequest, institution_id: int) -> HttpResponse:
     """一家机构。"""
     return _institution_page(request, institution_id)
 
 
-def _institution_page(request: HttpRequest, institution_id: int, **bound: Form) -> HttpResponse:
+def _institution_page(request: PageRequest, institution_id: int, **bound: Form) -> HttpResponse:
     actor, today = request.actor, request.business_date
     found = institution_detail(actor, institution_id, on=today)
     info = found.info
@@ -88,8 +90,10 @@ def _institution_page(request: HttpRequest, institution_id: int, **bound: Form) 
                     link=lambda r: reverse("access:person", args=[r[1].person_id]),
                 ),
                 Column("post", _("岗位"), show=lambda r: r[1].post_name),
-                Column("from", _("起日"), show=lambda r: r[1].valid_from),
-                Column("to", _("止日（不含）"), show=lambda r: r[1].valid_to or _("长期")),
+                Column("from", _("起日"), show=lambda r: words.day(r[1].valid_from)),
+                Column(
+                    "to", _("止日（不含）"), show=lambda r: words.day(r[1].valid_to) if r[1].valid_to else _("长期")
+                ),
             ],
             found.holders,
             stack=True,
@@ -113,7 +117,7 @@ def _institution_page(request: HttpRequest, institution_id: int, **bound: Form) 
 
 @page(WRITE)
 @require_http_methods(["GET", "HEAD", "POST"])
-def open_institution(request: HttpRequest) -> HttpResponse:
+def open_institution(request: PageRequest) -> HttpResponse:
     """设立机构：归入上级的营业日与日终分区，当天即可办理业务。"""
     form = OpenInstitutionForm(
         request.POST or None,
@@ -129,7 +133,7 @@ def open_institution(request: HttpRequest) -> HttpResponse:
 
 @page(WRITE)
 @post_only("access:institution", "institution_id")
-def edit_institution(request: HttpRequest, institution_id: int) -> HttpResponse:
+def edit_institution(request: PageRequest, institution_id: int) -> HttpResponse:
     """改名、改地址与电话。"""
     form = EditInstitutionForm(request.POST)
     return _write(request, institution_id, "edit_form", form, operations.edit_institution, _("机构资料已修改。"))
@@ -137,7 +141,7 @@ def edit_institution(request: HttpRequest, institution_id: int) -> HttpResponse:
 
 @page(WRITE)
 @post_only("access:institution", "institution_id")
-def move_institution(request: HttpRequest, institution_id: int) -> HttpResponse:
+def move_institution(request: PageRequest, institution_id: int) -> HttpResponse:
     """划转：整棵子树的数据范围随之改变。"""
     moved = institution_detail(request.actor, institution_id, on=request.business_date).info
     form = MoveInstitutionForm(request.POST, tree=institution_tree(request.actor), moved=moved)
@@ -147,14 +151,14 @@ def move_institution(request: HttpRequest, institution_id: int) -> HttpResponse:
 
 @page(WRITE)
 @post_only("access:institution", "institution_id")
-def close_institution(request: HttpRequest, institution_id: int) -> HttpResponse:
+def close_institution(request: PageRequest, institution_id: int) -> HttpResponse:
     """停业：有妨碍的逐条列出。"""
     form = Form(request.POST)
     said = _("机构已停业；历史业务仍可查阅。")
     return _write(request, institution_id, "close_form", form, operations.close_institution, said)
 
 
-def _write(request: HttpRequest, institution_id: int, name: str, form: Form, operation: Any, said: str) -> HttpResponse:
+def _write(request: PageRequest, institution_id: int, name: str, form: Form, operation: Any, said: str) -> HttpResponse:
     if form.is_valid():
         values = {"institution_id": institution_id, **form.cleaned_data}
         if attempt(form, operation, **submission(request), **values) is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from sancha.interfaces.web.forms import DateField, Form
+from sancha.interfaces.web.forms import DateField, Form, lay
 from sancha.kit.audit_log import EventFilter
 
 
@@ -23,7 +23,7 @@ class AuditFilter(Form):
     )
     first = DateField(label=_("起"), required=False)
     last = DateField(label=_("止"), required=False)
-    operation.col = "w2"
+    lay(operation, col="w2")
 
     def wanted(self, *, person_id: int | None, institution_ids: tuple[int, ...] | None) -> EventFilter:
         """交给查询的条件。"""
@@ -42,4 +42,4 @@ class VerifyForm(Form):
         label=_("过去印出的链头（可不填）"), required=False, max_length=100,
         widget=forms.TextInput(attrs={"placeholder": _("序号:64 位封条"), "autocomplete": "off"}),
     )  # fmt: skip
-    published.col = "f12"
+    lay(published, col="f12")

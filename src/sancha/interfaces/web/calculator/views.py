@@ -6,18 +6,19 @@ from datetime import date
 from typing import Any
 
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from sancha.interfaces.web.calculator.trial import STATE, Outcome, compare, payoff_on, run, with_rate
-from sancha.interfaces.web.forms import DateField, Form, RateField, YuanField
+from sancha.interfaces.web.forms import DateField, Form, RateField, YuanField, lay
 from sancha.interfaces.web.loans.acting import PARTS
 from sancha.interfaces.web.loans.detail import PLAN_ONLY, schedule_table
 from sancha.interfaces.web.loans.words import method_name
 from sancha.interfaces.web.pages import page
+from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.templatetags import sancha as words
 from sancha.kernel.dates import PeriodUnit
 from sancha.kernel.daycount import DayCount
@@ -84,7 +85,7 @@ class TrialForm(Form):
         subsidy_ppm,
         rounding,
     ):
-        _field.col = "f6"
+        lay(_field, col="f6")
     del _field
 
     def clean(self) -> dict[str, Any]:
@@ -137,7 +138,7 @@ class TrialForm(Form):
 
 @page("calculator.use")
 @require_safe
-def calculator(request: HttpRequest) -> HttpResponse:
+def calculator(request: PageRequest) -> HttpResponse:
     """利息试算。"""
     today: date = request.business_date
     asked = "amount_fen" in request.GET

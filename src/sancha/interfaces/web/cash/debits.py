@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, HttpResponse
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
@@ -22,6 +22,7 @@ from sancha.interfaces.web.cash.receipts import READ, TAKE
 from sancha.interfaces.web.downloads import excel
 from sancha.interfaces.web.forms import Form
 from sancha.interfaces.web.pages import attempt, go, page, post_only, show
+from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.submission import submission
 from sancha.interfaces.web.tables import Column, Pagination, Table, page_number
 from sancha.kernel.money import format_yuan
@@ -39,7 +40,7 @@ def _pill(tone: str, text: str) -> SafeString:
 
 @page(READ)
 @require_safe
-def batches(request: HttpRequest) -> HttpResponse:
+def batches(request: PageRequest) -> HttpResponse:
     """代扣批次。"""
     actor = request.actor
     found = debit_batches(actor, page=page_number(request.GET))
@@ -65,7 +66,7 @@ def batches(request: HttpRequest) -> HttpResponse:
 
 @page(TAKE)
 @require_http_methods(["GET", "HEAD", "POST"])
-def new_batch(request: HttpRequest) -> HttpResponse:
+def new_batch(request: PageRequest) -> HttpResponse:
     """生成批次：今日应扣清单，配上扣款账号表。"""
     actor, today = request.actor, request.business_date
     form = BatchForm(request.POST or None, request.FILES or None, accounts=own_accounts(actor, kind="BANK"))
@@ -106,12 +107,12 @@ def _loan_url(row: dict[str, Any]) -> str:
 
 @page(READ)
 @require_safe
-def batch(request: HttpRequest, batch_id: int) -> HttpResponse:
+def batch(request: PageRequest, batch_id: int) -> HttpResponse:
     """一批代扣。"""
     return _batch(request, batch_id)
 
 
-def _batch(request: HttpRequest, batch_id: int, **extra: Any) -> HttpResponse:
+def _batch(request: PageRequest, batch_id: int, **extra: Any) -> HttpResponse:
     actor = request.actor
     found = debit_items(actor, batch_id=batch_id, page=page_number(request.GET), size=100)
     waiting = waiting_items(actor, batch_id=batch_id)
@@ -144,7 +145,7 @@ def _batch(request: HttpRequest, batch_id: int, **extra: Any) -> HttpResponse:
 
 @page(TAKE)
 @post_only("cash:batch", "batch_id")
-def send(request: HttpRequest, batch_id: int) -> HttpResponse:
+def send(request: PageRequest, batch_id: int) -> HttpResponse:
     """送盘：此后可以下载文件，不能再改。"""
     plain = Form(request.POST)
     if attempt(plain, operations.send_debit_batch, **submission(request), batch_id=batch_id) is not None:
@@ -154,7 +155,7 @@ def send(request: HttpRequest, batch_id: int) -> HttpResponse:
 
 @page(TAKE)
 @require_safe
-def file_out(request: HttpRequest, batch_id: int) -> HttpResponse:
+def file_out(request: PageRequest, batch_id: int) -> FileResponse:
     """送盘文件（含完整账号）。"""
     rows = debit_file(request.actor, batch_id=batch_id)
     return excel(
@@ -172,7 +173,7 @@ def file_out(request: HttpRequest, batch_id: int) -> HttpResponse:
 
 @page(TAKE)
 @post_only("cash:batch", "batch_id")
-def results(request: HttpRequest, batch_id: int) -> HttpResponse:
+def results(request: PageRequest, batch_id: int) -> HttpResponse:
     """回盘：到账的成为收款。"""
     form = ResultForm(request.POST, request.FILES)
     if form.is_valid():
@@ -191,7 +192,7 @@ def results(request: HttpRequest, batch_id: int) -> HttpResponse:
 
 @page(REPAY)
 @post_only("cash:batch", "batch_id")
-def post_money(request: HttpRequest, batch_id: int) -> HttpResponse:
+def post_money(request: PageRequest, batch_id: int) -> HttpResponse:
     """入账：到账的逐笔记到借据上。"""
     done = post_paid_items(request.actor, batch_id=batch_id, on=request.business_date)
     said = _("已入账 %(n)s 笔，合计 %(yuan)s 元。") % {"n": done.posted, "yuan": format_yuan(done.amount_fen)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -18,6 +18,7 @@ from sancha.interfaces.web.cash.forms import AccountDay, ExplainForm, StatementF
 from sancha.interfaces.web.cash.receipts import READ
 from sancha.interfaces.web.forms import Form
 from sancha.interfaces.web.pages import attempt, go, page, post_only, show
+from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.submission import submission
 from sancha.interfaces.web.tables import Column, Table
 
@@ -33,16 +34,16 @@ KINDS: dict[str, Any] = {
 
 @page(READ)
 @require_safe
-def reconciliation(request: HttpRequest) -> HttpResponse:
+def reconciliation(request: PageRequest) -> HttpResponse:
     """银行对账。"""
     return _page(request)
 
 
-def _banks(request: HttpRequest) -> list[OwnAccountInfo]:
+def _banks(request: PageRequest) -> list[OwnAccountInfo]:
     return own_accounts(request.actor, kind="BANK")
 
 
-def _page(request: HttpRequest, upload_form: Form | None = None, plain: Form | None = None) -> HttpResponse:
+def _page(request: PageRequest, upload_form: Form | None = None, plain: Form | None = None) -> HttpResponse:
     actor, today = request.actor, request.business_date
     banks = _banks(request)
     form = AccountDay({"day": today.isoformat(), **request.GET.dict()}, accounts=banks)
@@ -95,7 +96,7 @@ def _back(account_id: int, day: Any = "") -> str:
 
 @page(MATCH)
 @post_only("cash:reconciliation")
-def upload(request: HttpRequest) -> HttpResponse:
+def upload(request: PageRequest) -> HttpResponse:
     """导入银行流水。"""
     form = StatementForm(request.POST, request.FILES, accounts=_banks(request))
     if form.is_valid():
@@ -113,7 +114,7 @@ def upload(request: HttpRequest) -> HttpResponse:
 
 @page(MATCH)
 @post_only("cash:reconciliation")
-def explain(request: HttpRequest, line_id: int) -> HttpResponse:
+def explain(request: PageRequest, line_id: int) -> HttpResponse:
     """用一张凭证解释一笔流水。"""
     form = ExplainForm(request.POST)
     if form.is_valid():
@@ -128,7 +129,7 @@ def explain(request: HttpRequest, line_id: int) -> HttpResponse:
 
 @page(MATCH)
 @post_only("cash:reconciliation")
-def confirm(request: HttpRequest) -> HttpResponse:
+def confirm(request: PageRequest) -> HttpResponse:
     """确认对平。"""
     form = AccountDay(request.POST, accounts=_banks(request))
     if form.is_valid() and form.cleaned_data["account"] and form.cleaned_data["day"]:

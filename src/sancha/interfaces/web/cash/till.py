@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
@@ -17,6 +17,7 @@ from sancha.interfaces.web.cash.orders import AUTHORIZE
 from sancha.interfaces.web.cash.receipts import READ, TAKE
 from sancha.interfaces.web.forms import Form
 from sancha.interfaces.web.pages import attempt, go, page, post_only, show
+from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.submission import submission
 from sancha.interfaces.web.tables import Column, Pagination, Table, page_number
 from sancha.kernel.money import format_yuan
@@ -24,12 +25,12 @@ from sancha.kernel.money import format_yuan
 
 @page(READ)
 @require_safe
-def till(request: HttpRequest) -> HttpResponse:
+def till(request: PageRequest) -> HttpResponse:
     """现金日结。"""
     return _till(request)
 
 
-def _till(request: HttpRequest, **forms: Form) -> HttpResponse:
+def _till(request: PageRequest, **forms: Form) -> HttpResponse:
     actor = request.actor
     accounts = own_accounts(actor)
     names = {account.id: account.name for account in accounts}
@@ -65,7 +66,7 @@ def _till(request: HttpRequest, **forms: Form) -> HttpResponse:
 
 @page(TAKE)
 @post_only("cash:till")
-def count(request: HttpRequest) -> HttpResponse:
+def count(request: PageRequest) -> HttpResponse:
     """清点。"""
     form = CountForm(request.POST, accounts=own_accounts(request.actor, kind="CASH"))
     if form.is_valid():
@@ -83,7 +84,7 @@ def count(request: HttpRequest) -> HttpResponse:
 
 @page(TAKE)
 @post_only("cash:till")
-def move(request: HttpRequest) -> HttpResponse:
+def move(request: PageRequest) -> HttpResponse:
     """缴存或提取。"""
     form = MoveForm(request.POST, accounts=own_accounts(request.actor))
     if form.is_valid():
@@ -95,7 +96,7 @@ def move(request: HttpRequest) -> HttpResponse:
 
 @page(READ)
 @require_http_methods(["GET", "HEAD", "POST"])
-def own_account_list(request: HttpRequest) -> HttpResponse:
+def own_account_list(request: PageRequest) -> HttpResponse:
     """自有账户：银行账户与现金，各对应一个总账科目。"""
     actor = request.actor
     form = None

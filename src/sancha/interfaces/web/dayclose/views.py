@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -21,7 +21,8 @@ from sancha.interfaces.web.dayclose.forms import CatchUpForm, ReleaseForm
 from sancha.interfaces.web.dayclose.links import linked, loan_link
 from sancha.interfaces.web.dayclose.stepper import day_row, seconds, steps_of, timing_chart
 from sancha.interfaces.web.forms import Form
-from sancha.interfaces.web.pages import attempt, go, page, post_only, show, submission_key
+from sancha.interfaces.web.pages import attempt, go, own_institution, page, post_only, show, submission_key, succeeds
+from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.tables import Column, Table
 from sancha.interfaces.web.templatetags import sancha as words
 
@@ -30,13 +31,13 @@ DAYS = 30
 ORDER = ("BOOKS", "VOUCHERS", "AGENDA", "REPLAY", "AUDIT", "TASKS", "FOLD")
 
 
-def _group(request: HttpRequest) -> GroupInfo:
+def _group(request: PageRequest) -> GroupInfo:
     """本岗位所在机构的营业日组：别家法人的日终与我无关。"""
-    mine = partition_of(institution_id=request.actor.institution_id).group_id
+    mine = partition_of(institution_id=own_institution(request)).group_id
     return next(group for group in groups() if group.id == mine)
 
 
-def _held(request: HttpRequest) -> list[dict[str, Any]]:
+def _held(request: PageRequest) -> list[dict[str, Any]]:
     """现在隔离着的借据与原因（看不到借据的岗位只知道有没有，见不变式）。"""
     actor = request.actor
     if not actor.may("servicing.view"):
@@ -54,12 +55,12 @@ def _held(request: HttpRequest) -> list[dict[str, Any]]:
 
 @page(READ)
 @require_safe
-def console(request: HttpRequest) -> HttpResponse:
+def console(request: PageRequest) -> HttpResponse:
     """日终控制台。"""
     return _console(request)
 
 
-def _console(request: HttpRequest, form: CatchUpForm | None = None, plain: Form | None = None) -> HttpResponse:
+def _console(request: PageRequest, form: CatchUpForm | None = None, plain: Form | None = None) -> HttpResponse:
     actor = request.actor
     group = _group(request)
     runs = engine.status(group_id=group.id, limit=DAYS)
@@ -108,7 +109,7 @@ def _is_newer(note: dict[str, Any], run: dict[str, Any] | None) -> bool:
 
 @page(READ)
 @require_safe
-def progress(request: HttpRequest) -> HttpResponse:
+def progress(request: PageRequest) -> HttpResponse:
     """进度片段，半秒取一次；做完了就让整页刷新一次（营业日、历史都变了）。"""
     group = _group(request)
     panel = _run_panel(group, engine.status(group_id=group.id, limit=1))
@@ -142,16 +143,13 @@ def _history_table(days: list[dict[str, Any]]) -> Table:
 
 @page(RUN)
 @post_only("dayclose:console")
-def run(request: HttpRequest) -> HttpResponse:
+def run(request: PageRequest) -> HttpResponse:
     """运行日终：另起进程去做，页面只看进度。带日期的是连续补做。"""
     group = _group(request)
     form: Form = CatchUpForm(request.POST) if "until" in request.POST else Form(request.POST)
     if form.is_valid():
         until = form.cleaned_data.get("until")
-        started = attempt(
-            form, lambda: background.start_close(actor=request.actor, group_id=group.id, until=until) or True  # type: ignore[attr-defined, func-returns-value]
-        )  # fmt: skip
-        if started:
+        if succeeds(form, background.start_close, actor=request.actor, group_id=group.id, until=until):
             return go(request, "dayclose:console")
     if isinstance(form, CatchUpForm):
         return _console(request, form=form)
@@ -160,7 +158,7 @@ def run(request: HttpRequest) -> HttpResponse:
 
 @page(READ)
 @post_only("dayclose:console")
-def rehearsal(request: HttpRequest) -> HttpResponse:
+def rehearsal(request: PageRequest) -> HttpResponse:
     """预演：在必定回滚的事务里做一遍，看会变什么。"""
     group = _group(request)
     plain = Form(request.POST)
@@ -246,13 +244,13 @@ def _changes_table(rows: list[dict[str, Any]]) -> Table:
 
 @page(READ)
 @require_safe
-def board(request: HttpRequest) -> HttpResponse:
+def board(request: PageRequest) -> HttpResponse:
     """不变式看板。"""
     return _board(request)
 
 
 def _board(
-    request: HttpRequest, plain: Form | None = None, release_form: ReleaseForm | None = None, loan_id: int = 0
+    request: PageRequest, plain: Form | None = None, release_form: ReleaseForm | None = None, loan_id: int = 0
 ) -> HttpResponse:
     actor = request.actor
     group = _group(request)
@@ -288,7 +286,7 @@ def _check_panel(group: GroupInfo) -> dict[str, Any]:
 
 @page(READ)
 @post_only("dayclose:invariants")
-def check(request: HttpRequest) -> HttpResponse:
+def check(request: PageRequest) -> HttpResponse:
     """现在核对：账簿用 SQL，重放只查轮转的一份。"""
     plain = Form(request.POST)
     found = attempt(plain, invariants.check, group_id=_group(request).id)
@@ -301,17 +299,17 @@ def check(request: HttpRequest) -> HttpResponse:
 
 @page(READ)
 @post_only("dayclose:invariants")
-def check_all(request: HttpRequest) -> HttpResponse:
+def check_all(request: PageRequest) -> HttpResponse:
     """全部重放：另起进程，页面看进度。"""
     plain = Form(request.POST)
     group = _group(request)
-    started = attempt(plain, lambda: background.start_check(actor=request.actor, group_id=group.id) or True)  # type: ignore[attr-defined, func-returns-value]
+    started = succeeds(plain, background.start_check, actor=request.actor, group_id=group.id)
     return go(request, "dayclose:invariants") if started else _board(request, plain=plain)
 
 
 @page(READ)
 @require_safe
-def check_progress(request: HttpRequest) -> HttpResponse:
+def check_progress(request: PageRequest) -> HttpResponse:
     """全部重放的进度片段。"""
     panel = _check_panel(_group(request))
     response = render(request, "dayclose/check_panel.html", panel)
@@ -322,7 +320,7 @@ def check_progress(request: HttpRequest) -> HttpResponse:
 
 @page("servicing.authorize")
 @post_only("dayclose:invariants")
-def release(request: HttpRequest, loan_id: int) -> HttpResponse:
+def release(request: PageRequest, loan_id: int) -> HttpResponse:
     """解除隔离：从事实重放，差额记今天的凭证。"""
     form = ReleaseForm(request.POST)
     if form.is_valid():

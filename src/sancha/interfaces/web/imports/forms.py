@@ -13,7 +13,7 @@ from sancha.apps.access.queries import InstitutionInfo
 from sancha.apps.servicing.importing.queries import LayoutInfo
 from sancha.apps.servicing.importing.reading import SourceFile
 from sancha.interfaces.web.access.forms import institution_choices
-from sancha.interfaces.web.forms import DateField, Form
+from sancha.interfaces.web.forms import DateField, Form, lay
 
 FieldNames = Mapping[str, Mapping[str, tuple[str, str]]]
 JOIN = "、"
@@ -36,7 +36,7 @@ class FilesField(forms.FileField):
         "too_large": _("文件合计不能超过 64 MB，请拆开或压成 gzip。"),
     }
 
-    def clean(self, data: Any, initial: Any = None) -> list[SourceFile]:  # type: ignore[override]
+    def clean(self, data: Any, initial: Any = None) -> list[SourceFile]:
         given = data if isinstance(data, (list, tuple)) else [data]
         files = [super(FilesField, self).clean(item, initial) for item in given]
         if len(files) > MOST_FILES:
@@ -50,7 +50,8 @@ class UploadForm(Form):
     """送件：版式、文件、归到哪个机构。"""
 
     layout = forms.ChoiceField(label=_("版式"), widget=forms.RadioSelect)
-    files = FilesField(
+    # Django takes the fields off the class: ``form.files`` stays the uploaded files.
+    files = FilesField(  # type: ignore[assignment]
         label=_("文件（可多选）"), help_text=_("借据、计划、还款、客户几个文件一起送；Excel、csv 或其 gzip。")
     )
     institution_id = forms.TypedChoiceField(label=_("归入机构"), coerce=int)
@@ -65,8 +66,8 @@ class UploadForm(Form):
         label=_("日期平移（月）"), required=False, initial=0, help_text=_("只供用旧数据演示；真实存量填 0。")
     )
     create_customers = forms.BooleanField(label=_("没有的客户自动建档"), required=False, initial=True)
-    layout.col = files.col = "f12"
-    institution_id.col = product_id.col = cutover_on.col = basis.col = currency.col = shift_months.col = "f4"
+    lay(layout, files, col="f12")
+    lay(institution_id, product_id, cutover_on, basis, currency, shift_months, col="f4")
 
     def __init__(
         self,
@@ -77,9 +78,9 @@ class UploadForm(Form):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["layout"].choices = [(item.code, f"{item.name}（{'、'.join(item.roles)}）") for item in layouts]
-        self.fields["institution_id"].choices = institution_choices(tree)
-        self.fields["product_id"].choices = [("", "—"), *products]
+        self.offer("layout", [(item.code, f"{item.name}（{'、'.join(item.roles)}）") for item in layouts])
+        self.offer("institution_id", institution_choices(tree))
+        self.offer("product_id", [("", "—"), *products])
 
     def clean_shift_months(self) -> int:
         return self.cleaned_data.get("shift_months") or 0
@@ -96,13 +97,13 @@ class RepaymentsForm(Form):
     file = forms.FileField(
         label=_("还款文件"), help_text=_("一行一笔：借据号、金额，最好有流水号；Excel、csv 或其 gzip。")
     )
-    layout.col = institution_id.col = "f6"
-    file.col = "f12"
+    lay(layout, institution_id, col="f6")
+    lay(file, col="f12")
 
     def __init__(self, *args: Any, layouts: list[LayoutInfo], tree: list[InstitutionInfo], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["layout"].choices = [(item.code, item.name) for item in layouts]
-        self.fields["institution_id"].choices = institution_choices(tree)
+        self.offer("layout", [(item.code, item.name) for item in layouts])
+        self.offer("institution_id", institution_choices(tree))
 
     def clean_file(self) -> SourceFile:
         item = self.cleaned_data["file"]
@@ -116,7 +117,7 @@ class PostForm(Form):
 
     stop_on_error = forms.BooleanField(label=_("有一行不成立就一行也不入"), required=False)
     allow_overpayment = forms.BooleanField(label=_("允许溢缴：多出应还的记溢缴款"), required=False)
-    stop_on_error.col = allow_overpayment.col = "f12"
+    lay(stop_on_error, allow_overpayment, col="f12")
 
 
 class ReasonForm(Form):
@@ -125,7 +126,7 @@ class ReasonForm(Form):
     reason = forms.CharField(
         label=_("理由"), max_length=200, widget=forms.Textarea(attrs={"rows": 3}), help_text=_("复核的人要看，进审计。")
     )
-    reason.col = "f12"
+    lay(reason, col="f12")
 
 
 class SaveLayoutForm(Form):
@@ -135,22 +136,22 @@ class SaveLayoutForm(Form):
         r"^[a-z][a-z0-9_]{1,39}$", label=_("代码"), help_text=_("小写字母开头，字母、数字、下划线。"), max_length=40
     )
     name = forms.CharField(label=_("名称"), max_length=60)
-    code.col = name.col = "f6"
+    lay(code, name, col="f6")
 
 
 class LayoutForm(SaveLayoutForm):
     """改对列：每个栏目一格，写这一列的表头，几个别名用顿号隔开；空着就是没有这一列。"""
 
     institution_id = forms.TypedChoiceField(label=_("归哪个机构"), coerce=int)
-    institution_id.col = "f4"
+    lay(institution_id, col="f4")
 
     def __init__(
         self, *args: Any, document: dict[str, Any], tree: list[InstitutionInfo], fields: FieldNames, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["code"].col = self.fields["name"].col = "f4"
+        lay(self.fields["code"], self.fields["name"], col="f4")
         self.document = document
-        self.fields["institution_id"].choices = institution_choices(tree)
+        self.offer("institution_id", institution_choices(tree))
         self.groups: list[tuple[str, list[str]]] = []
         for rule in document["files"]:
             role, placed = rule["role"], {column["field"]: column for column in rule["columns"]}
@@ -160,7 +161,7 @@ class LayoutForm(SaveLayoutForm):
                 control = forms.CharField(
                     label=title, required=False, max_length=200, initial=JOIN.join(column["titles"]) if column else ""
                 )
-                control.col, control.starred = "f3", bool(column and column["required"])
+                lay(control, col="f3", starred=bool(column and column["required"]))
                 names.append(f"{role}.{field}")
                 self.fields[names[-1]] = control
             self.groups.append((role, names))
@@ -202,7 +203,7 @@ class ProblemFilter(Form):
     code = forms.CharField(required=False, widget=forms.HiddenInput)
 
     @property
-    def wanted(self) -> dict[str, str]:
+    def wanted(self) -> dict[str, Any]:
         """交给查询的条件。"""
         self.is_valid()
         data = getattr(self, "cleaned_data", {})

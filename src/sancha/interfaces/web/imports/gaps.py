@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
@@ -20,6 +20,7 @@ from sancha.interfaces.web.imports import parts
 from sancha.interfaces.web.imports.forms import ReasonForm
 from sancha.interfaces.web.imports.parts import STAGE, VIEW
 from sancha.interfaces.web.pages import attempt, go, page, show
+from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.submission import submission
 from sancha.interfaces.web.tables import Pagination, page_number
 from sancha.kit.errors import NotFound
@@ -27,7 +28,7 @@ from sancha.kit.errors import NotFound
 
 @page(VIEW)
 @require_safe
-def difference_list(request: HttpRequest, batch_id: int) -> HttpResponse:
+def difference_list(request: PageRequest, batch_id: int) -> HttpResponse:
     """对账差异：全部的，或还没处理的。"""
     only_open = request.GET.get("open") == "1"
     found = differences(
@@ -47,7 +48,7 @@ def difference_list(request: HttpRequest, batch_id: int) -> HttpResponse:
 
 @page(VIEW)
 @require_safe
-def differences_excel(request: HttpRequest, batch_id: int) -> HttpResponse:
+def differences_excel(request: PageRequest, batch_id: int) -> FileResponse:
     """对账差异，Excel：一处一行。"""
     lines = difference_lines(actor=request.actor, batch_id=batch_id)
     return excel(f"转入批次 {batch_id} 对账差异", columns=DIFFERENCE_COLUMNS, rows=lines)
@@ -55,7 +56,7 @@ def differences_excel(request: HttpRequest, batch_id: int) -> HttpResponse:
 
 @page(VIEW)
 @require_safe
-def row(request: HttpRequest, row_id: int) -> HttpResponse:
+def row(request: PageRequest, row_id: int) -> HttpResponse:
     """一笔：文件里写的、账上的、差异与处理。"""
     found = difference_row(actor=request.actor, row_id=row_id)
     return render(request, "imports/row.html", _row_context(request, found))
@@ -63,13 +64,13 @@ def row(request: HttpRequest, row_id: int) -> HttpResponse:
 
 @page(VIEW)
 @require_safe
-def row_brief(request: HttpRequest, row_id: int) -> HttpResponse:
+def row_brief(request: PageRequest, row_id: int) -> HttpResponse:
     """复核任务页上的差异。"""
     found = difference_row(actor=request.actor, row_id=row_id)
     return render(request, "imports/row_brief.html", _row_context(request, found))
 
 
-def _row_context(request: HttpRequest, found: dict[str, object]) -> dict[str, object]:
+def _row_context(request: PageRequest, found: dict[str, object]) -> dict[str, object]:
     return {
         "row": found,
         "loan_url": parts.loan_url(found),
@@ -79,7 +80,7 @@ def _row_context(request: HttpRequest, found: dict[str, object]) -> dict[str, ob
 
 @page(STAGE)
 @require_http_methods(["GET", "HEAD", "POST"])
-def adjust(request: HttpRequest, row_id: int, component: str) -> HttpResponse:
+def adjust(request: PageRequest, row_id: int, component: str) -> HttpResponse:
     """录入一处差异的调整：开出复核任务，另一人同意后才动账。"""
     found = difference_row(actor=request.actor, row_id=row_id)
     gap = next((item for item in found["differences"] if item["component"] == component), None)
@@ -112,7 +113,7 @@ def adjust(request: HttpRequest, row_id: int, component: str) -> HttpResponse:
 
 @page(STAGE)
 @require_http_methods(["GET", "HEAD", "POST"])
-def withdraw(request: HttpRequest, batch_id: int) -> HttpResponse:
+def withdraw(request: PageRequest, batch_id: int) -> HttpResponse:
     """申请撤回整批：开出复核任务，另一人同意后才撤。"""
     found = batch_detail(actor=request.actor, batch_id=batch_id)
     form = ReasonForm(request.POST or None)

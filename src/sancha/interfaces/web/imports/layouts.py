@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -21,18 +21,19 @@ from sancha.interfaces.web.imports.forms import LayoutForm, SaveLayoutForm
 from sancha.interfaces.web.imports.parts import STAGE, VIEW
 from sancha.interfaces.web.imports.views import batch_page
 from sancha.interfaces.web.pages import attempt, go, page, post_only, show
+from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.submission import submission
 from sancha.interfaces.web.tables import Column, Table
 
 
 @page(VIEW)
 @require_safe
-def layout_list(request: HttpRequest) -> HttpResponse:
+def layout_list(request: PageRequest) -> HttpResponse:
     """版式。"""
     return _list(request)
 
 
-def _list(request: HttpRequest, plain: Form | None = None) -> HttpResponse:
+def _list(request: PageRequest, plain: Form | None = None) -> HttpResponse:
     may_change = request.actor.may(STAGE)
 
     def act(row: LayoutInfo) -> SafeString | str:
@@ -67,7 +68,7 @@ def _list(request: HttpRequest, plain: Form | None = None) -> HttpResponse:
 
 @page(VIEW)
 @require_safe
-def layout_file(request: HttpRequest, code: str) -> HttpResponse:
+def layout_file(request: PageRequest, code: str) -> HttpResponse:
     """版式全文（JSON）。"""
     document = layout_document(actor=request.actor, code=code)
     text = json.dumps(document, ensure_ascii=False, indent=2)
@@ -76,7 +77,7 @@ def layout_file(request: HttpRequest, code: str) -> HttpResponse:
 
 @page(STAGE)
 @require_http_methods(["GET", "HEAD", "POST"])
-def layout(request: HttpRequest, code: str) -> HttpResponse:
+def layout(request: PageRequest, code: str) -> HttpResponse:
     """改对列：每个栏目写表头，存成自己的版式；同一代码再存就是新版本。"""
     actor = request.actor
     document = layout_document(actor=actor, code=code)
@@ -111,7 +112,7 @@ def layout(request: HttpRequest, code: str) -> HttpResponse:
 
 @page(STAGE)
 @post_only("imports:layouts")
-def delete(request: HttpRequest, code: str) -> HttpResponse:
+def delete(request: PageRequest, code: str) -> HttpResponse:
     """删去自存的版式。"""
     plain = Form(request.POST)
     if attempt(plain, importing.delete_import_layout, **submission(request), code=code) is not None:
@@ -121,7 +122,7 @@ def delete(request: HttpRequest, code: str) -> HttpResponse:
 
 @page(STAGE)
 @post_only("imports:batch", "batch_id")
-def save_used(request: HttpRequest, batch_id: int) -> HttpResponse:
+def save_used(request: PageRequest, batch_id: int) -> HttpResponse:
     """把这批所用的对列另存。"""
     form = SaveLayoutForm(request.POST)
     if form.is_valid():

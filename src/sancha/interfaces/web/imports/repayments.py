@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
@@ -14,6 +14,7 @@ from sancha.interfaces.web.imports.forms import PostForm, RepaymentsForm
 from sancha.interfaces.web.imports.parts import REPAY
 from sancha.interfaces.web.imports.views import batch_page
 from sancha.interfaces.web.pages import attempt, go, page, post_only, show
+from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.submission import submission
 
 REPAYMENTS_LAYOUT = "sancha_repayments"
@@ -21,7 +22,7 @@ REPAYMENTS_LAYOUT = "sancha_repayments"
 
 @page(REPAY)
 @require_http_methods(["GET", "HEAD", "POST"])
-def upload(request: HttpRequest) -> HttpResponse:
+def upload(request: PageRequest) -> HttpResponse:
     """还款文件送件预检：账上什么也不动。"""
     actor = request.actor
     known = [item for item in layouts(actor=actor) if item.roles == ("还款",)]
@@ -41,7 +42,7 @@ def upload(request: HttpRequest) -> HttpResponse:
 
 @page(REPAY)
 @post_only("imports:batch", "batch_id")
-def post(request: HttpRequest, batch_id: int) -> HttpResponse:
+def post(request: PageRequest, batch_id: int) -> HttpResponse:
     """看过预检，后台逐笔入账。"""
     form = PostForm(request.POST)
     if form.is_valid():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.html import format_html
@@ -32,6 +32,7 @@ from sancha.interfaces.web.imports import parts
 from sancha.interfaces.web.imports.forms import PostForm, ProblemFilter, SaveLayoutForm, UploadForm
 from sancha.interfaces.web.imports.parts import AUTHORIZE, PORTFOLIO, REPAY, STAGE, VIEW
 from sancha.interfaces.web.pages import attempt, go, page, post_only, show
+from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.submission import submission
 from sancha.interfaces.web.tables import Column, Pagination, Table, page_number
 from sancha.kit.errors import NotFound
@@ -42,7 +43,7 @@ KINDS = ("", PORTFOLIO, "REPAYMENTS")
 
 @page(VIEW)
 @require_safe
-def batches(request: HttpRequest) -> HttpResponse:
+def batches(request: PageRequest) -> HttpResponse:
     """转入批次与还款文件。"""
     kind = request.GET.get("kind", "")
     kind = kind if kind in KINDS else ""
@@ -77,7 +78,7 @@ def batches(request: HttpRequest) -> HttpResponse:
 
 @page(STAGE)
 @require_http_methods(["GET", "HEAD", "POST"])
-def upload(request: HttpRequest) -> HttpResponse:
+def upload(request: PageRequest) -> HttpResponse:
     """送件预检：账上什么也不动。"""
     actor = request.actor
     known = [layout for layout in layouts(actor=actor) if "借据" in layout.roles]
@@ -99,13 +100,13 @@ def upload(request: HttpRequest) -> HttpResponse:
 
 @page(VIEW)
 @require_safe
-def batch(request: HttpRequest, batch_id: int) -> HttpResponse:
+def batch(request: PageRequest, batch_id: int) -> HttpResponse:
     """一批：报告、复核、进度、对账；还款文件则是各行与结果。"""
     return batch_page(request, batch_id)
 
 
 def batch_page(
-    request: HttpRequest,
+    request: PageRequest,
     batch_id: int,
     *,
     plain: Form | None = None,
@@ -152,7 +153,7 @@ def batch_page(
     return show(request, "imports/batch.html", context)
 
 
-def _review(request: HttpRequest, found: BatchDetail) -> dict[str, Any]:
+def _review(request: PageRequest, found: BatchDetail) -> dict[str, Any]:
     """复核到哪一步：现在的岗位办得了的，给去办的链接。"""
     task_id = found.task_id if found.row.status == "STAGED" and not found.returned else found.withdrawal_task_id
     if task_id is None:
@@ -164,7 +165,7 @@ def _review(request: HttpRequest, found: BatchDetail) -> dict[str, Any]:
     return {"review": detail.row, "may_review": detail.may_act, "why_not": detail.why_not}
 
 
-def _results(request: HttpRequest, batch_id: int) -> Table:
+def _results(request: PageRequest, batch_id: int) -> Table:
     wanted = request.GET.get("result", "")
     found = batch_rows(actor=request.actor, batch_id=batch_id, status=wanted, page=page_number(request.GET))
     return Table(
@@ -189,7 +190,7 @@ def _row_status(row: dict[str, Any]) -> Any:
 
 @page(VIEW)
 @require_safe
-def brief(request: HttpRequest, batch_id: int) -> HttpResponse:
+def brief(request: PageRequest, batch_id: int) -> HttpResponse:
     """复核任务页上的预检报告：指标与头几行毛病。"""
     found = batch_detail(actor=request.actor, batch_id=batch_id)
     problems = batch_problems(actor=request.actor, batch_id=batch_id, size=FEW)
@@ -204,7 +205,7 @@ def brief(request: HttpRequest, batch_id: int) -> HttpResponse:
 
 @page(VIEW)
 @require_safe
-def progress(request: HttpRequest, batch_id: int) -> HttpResponse:
+def progress(request: PageRequest, batch_id: int) -> HttpResponse:
     """进度片段；做完让整页刷新。"""
     panel = parts.progress_panel(batch_detail(actor=request.actor, batch_id=batch_id))
     response = render(request, "imports/panel.html", panel)
@@ -213,7 +214,7 @@ def progress(request: HttpRequest, batch_id: int) -> HttpResponse:
     return response
 
 
-def _act(request: HttpRequest, batch_id: int, said: str, operation: Any, **values: Any) -> HttpResponse:
+def _act(request: PageRequest, batch_id: int, said: str, operation: Any, **values: Any) -> HttpResponse:
     plain = Form(request.POST)
     if attempt(plain, operation, batch_id=batch_id, **values) is not None:
         return go(request, "imports:batch", batch_id, said=said)
@@ -222,14 +223,14 @@ def _act(request: HttpRequest, batch_id: int, said: str, operation: Any, **value
 
 @page(AUTHORIZE)
 @post_only("imports:batch", "batch_id")
-def resume(request: HttpRequest, batch_id: int) -> HttpResponse:
+def resume(request: PageRequest, batch_id: int) -> HttpResponse:
     """接着做：断了的、没入成的，后台从断处接上。"""
     return _act(request, batch_id, "", importing.resume_import, **submission(request))
 
 
 @page(STAGE)
 @post_only("imports:batch", "batch_id")
-def recheck(request: HttpRequest, batch_id: int) -> HttpResponse:
+def recheck(request: PageRequest, batch_id: int) -> HttpResponse:
     """重新预检，另开复核任务。"""
     return _act(
         request, batch_id, _("已重新预检，复核任务另开了一条。"), importing.recheck_import, **submission(request)
@@ -238,14 +239,14 @@ def recheck(request: HttpRequest, batch_id: int) -> HttpResponse:
 
 @page(STAGE)
 @post_only("imports:batch", "batch_id")
-def cancel(request: HttpRequest, batch_id: int) -> HttpResponse:
+def cancel(request: PageRequest, batch_id: int) -> HttpResponse:
     """放弃还没转入的批次。"""
     return _act(request, batch_id, _("已放弃，账上没有动过。"), importing.cancel_import, **submission(request))
 
 
 @page(STAGE)
 @post_only("imports:batch", "batch_id")
-def reconcile(request: HttpRequest, batch_id: int) -> HttpResponse:
+def reconcile(request: PageRequest, batch_id: int) -> HttpResponse:
     """重新对账。"""
     given = submission(request)
     given.pop("on")
@@ -254,7 +255,7 @@ def reconcile(request: HttpRequest, batch_id: int) -> HttpResponse:
 
 @page(VIEW)
 @require_safe
-def problems_excel(request: HttpRequest, batch_id: int) -> HttpResponse:
+def problems_excel(request: PageRequest, batch_id: int) -> FileResponse:
     """毛病清单，Excel：一处一行。"""
     lines = problem_lines(actor=request.actor, batch_id=batch_id)
     return excel(f"转入批次 {batch_id} 报告", columns=PROBLEM_COLUMNS, rows=lines)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.html import format_html
@@ -28,9 +28,11 @@ from sancha.apps.ledger.queries import (
 from sancha.apps.servicing.documents import models as papers
 from sancha.apps.servicing.documents import print_document
 from sancha.interfaces.web.downloads import excel, pdf
+from sancha.interfaces.web.forms import choices_of
 from sancha.interfaces.web.ledger.forms import PeriodFilter
 from sancha.interfaces.web.ledger.names import POSITIONS
 from sancha.interfaces.web.pages import page
+from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.tables import Column, Pagination, Table, page_number
 from sancha.interfaces.web.templatetags import sancha as words
 from sancha.kit import spreadsheets
@@ -39,14 +41,14 @@ from sancha.kit.clock import now
 READ, EXPORT = "ledger.view", "reporting.export"
 
 
-def period_form(request: HttpRequest, form: type[PeriodFilter] = PeriodFilter) -> PeriodFilter:
+def period_form(request: PageRequest, form: type[PeriodFilter] = PeriodFilter) -> PeriodFilter:
     """机构与期间的筛选条。"""
     return form(request.GET, today=request.business_date, tree=institution_tree(request.actor))
 
 
 def scope_name(form: PeriodFilter, institution_id: int | None) -> str:
     """所选机构的名字，用于抬头。"""
-    names = dict(form.fields["institution"].choices)
+    names = dict(choices_of(form, "institution"))
     return str(names.get(str(institution_id), _("全部所辖"))).strip("\u3000")
 
 
@@ -63,7 +65,7 @@ def _side(fen: int) -> SafeString:
 
 @page(READ)
 @require_safe
-def trial_balance_page(request: HttpRequest) -> HttpResponse:
+def trial_balance_page(request: PageRequest) -> HttpResponse:
     """试算平衡表。"""
     form = period_form(request)
     wanted = form.wanted
@@ -104,7 +106,7 @@ def trial_balance_page(request: HttpRequest) -> HttpResponse:
 
 @page(EXPORT)
 @require_safe
-def trial_balance_excel(request: HttpRequest) -> HttpResponse:
+def trial_balance_excel(request: PageRequest) -> FileResponse:
     """试算平衡表，Excel。"""
     form = period_form(request)
     wanted = form.wanted
@@ -131,7 +133,7 @@ def trial_balance_excel(request: HttpRequest) -> HttpResponse:
 
 @page(EXPORT)
 @require_safe
-def trial_balance_pdf(request: HttpRequest) -> HttpResponse:
+def trial_balance_pdf(request: PageRequest) -> HttpResponse:
     """试算平衡表，打印件。"""
     form = period_form(request)
     wanted = form.wanted
@@ -155,7 +157,7 @@ def trial_balance_pdf(request: HttpRequest) -> HttpResponse:
 
 @page(READ)
 @require_safe
-def accounts(request: HttpRequest) -> HttpResponse:
+def accounts(request: PageRequest) -> HttpResponse:
     """科目表与头寸对照。"""
     chart = chart_of_accounts()
     depth = _depths(chart)
@@ -220,7 +222,7 @@ def _since(row: MappingRow) -> SafeString | str:
 
 @page(READ)
 @require_safe
-def account(request: HttpRequest, account_id: int) -> HttpResponse:
+def account(request: PageRequest, account_id: int) -> HttpResponse:
     """科目明细账：逐笔余额，点得到凭证。"""
     form = period_form(request)
     found = account_ledger(request.actor, account_id=account_id, page=page_number(request.GET), **form.wanted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
@@ -16,7 +16,8 @@ from sancha.apps.ledger.queries import PeriodRow, closed_periods, compare_openin
 from sancha.interfaces.web.ledger.books import READ
 from sancha.interfaces.web.ledger.forms import MonthForm, OpeningForm, YearForm
 from sancha.interfaces.web.ledger.opening import read_balances
-from sancha.interfaces.web.pages import attempt, go, page, post_only, show
+from sancha.interfaces.web.pages import attempt, go, own_institution, page, post_only, show
+from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.submission import submission
 from sancha.interfaces.web.tables import Column, Pagination, Table, page_number
 from sancha.interfaces.web.templatetags import sancha as words
@@ -26,7 +27,7 @@ CLOSE = "ledger.period"
 
 @page(READ)
 @require_safe
-def periods(request: HttpRequest) -> HttpResponse:
+def periods(request: PageRequest) -> HttpResponse:
     """已结账的期间，与结账。"""
     return _periods(request)
 
@@ -39,7 +40,7 @@ def _voucher(row: PeriodRow) -> Any:
     )
 
 
-def _periods(request: HttpRequest, month: MonthForm | None = None, year: YearForm | None = None) -> HttpResponse:
+def _periods(request: PageRequest, month: MonthForm | None = None, year: YearForm | None = None) -> HttpResponse:
     actor, today = request.actor, request.business_date
     found = closed_periods(actor, page=page_number(request.GET))
     may_close = actor.may(CLOSE)
@@ -68,7 +69,7 @@ def _periods(request: HttpRequest, month: MonthForm | None = None, year: YearFor
 
 @page(CLOSE)
 @post_only("ledger:periods")
-def month(request: HttpRequest) -> HttpResponse:
+def month(request: PageRequest) -> HttpResponse:
     """月结。"""
     form = MonthForm(request.POST, tree=institution_tree(request.actor))
     if form.is_valid():
@@ -80,7 +81,7 @@ def month(request: HttpRequest) -> HttpResponse:
 
 @page(CLOSE)
 @post_only("ledger:periods")
-def year(request: HttpRequest) -> HttpResponse:
+def year(request: PageRequest) -> HttpResponse:
     """年结。"""
     form = YearForm(request.POST, tree=institution_tree(request.actor))
     if form.is_valid():
@@ -92,7 +93,7 @@ def year(request: HttpRequest) -> HttpResponse:
 
 @page(CLOSE)
 @require_http_methods(["GET", "HEAD", "POST"])
-def opening(request: HttpRequest) -> HttpResponse:
+def opening(request: PageRequest) -> HttpResponse:
     """期初余额：上传原系统科目余额，与借据期初凭证逐科目核对。"""
     actor = request.actor
     tree = institution_tree(actor)
@@ -107,7 +108,7 @@ def opening(request: HttpRequest) -> HttpResponse:
                 to = f"{reverse('ledger:opening')}?institution={data['institution_id']}"
                 return go(request, to, said=_("期初余额已登记；受控科目待各借据期初凭证形成，差额见下表。"))
     asked = request.GET.get("institution", "")
-    chosen = int(asked) if asked.isdigit() and len(asked) < 12 else actor.institution_id
+    chosen = int(asked) if asked.isdigit() and len(asked) < 12 else own_institution(request)
     rows = compare_opening(actor, institution_id=chosen)
     context = {
         "form": form,

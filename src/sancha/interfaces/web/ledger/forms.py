@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from sancha.apps.access.queries import InstitutionInfo
 from sancha.apps.ledger.queries import AccountRow
 from sancha.interfaces.web.access.forms import institution_choices
-from sancha.interfaces.web.forms import DateField, Form, YuanField
+from sancha.interfaces.web.forms import DateField, Form, YuanField, lay
 
 SOURCES = [
     ("SERVICING", _("借据业务")),
@@ -33,7 +33,7 @@ class PeriodFilter(Form):
     institution = forms.TypedChoiceField(label=_("机构（含下级）"), coerce=int, required=False, empty_value=None)
     first = DateField(label=_("起日"), required=False)
     last = DateField(label=_("止日"), required=False)
-    institution.col = "w2"
+    lay(institution, col="w2")
 
     def __init__(self, data: Any, *, today: date, tree: list[InstitutionInfo], **kwargs: Any) -> None:
         self.business_date = today
@@ -41,7 +41,7 @@ class PeriodFilter(Form):
         given["first"] = given.get("first") or today.replace(day=1).isoformat()
         given["last"] = given.get("last") or today.isoformat()
         super().__init__(given, **kwargs)
-        self.fields["institution"].choices = [("", _("全部所辖")), *institution_choices(tree)]
+        self.offer("institution", [("", _("全部所辖")), *institution_choices(tree)])
 
     @property
     def wanted(self) -> dict[str, Any]:
@@ -84,12 +84,12 @@ class ManualForm(Form):
     institution_id = forms.TypedChoiceField(label=_("机构"), coerce=int)
     booked_on = DateField(label=_("记账日"), help_text=_("可以是已日终而未结账的日子，不能晚于营业日。"))
     summary = forms.CharField(label=_("摘要"), max_length=200, help_text=_("写明事由与附件张数。"))
-    institution_id.col = booked_on.col = "f4"
-    summary.col = "f4"
+    lay(institution_id, booked_on, col="f4")
+    lay(summary, col="f4")
 
     def __init__(self, *args: Any, tree: list[InstitutionInfo], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["institution_id"].choices = institution_choices(tree)
+        self.offer("institution_id", institution_choices(tree))
 
 
 class LineForm(Form):
@@ -103,7 +103,7 @@ class LineForm(Form):
 
     def __init__(self, *args: Any, choices: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["account"].choices = choices
+        self.offer("account", choices)
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -126,16 +126,12 @@ class LineForm(Form):
         }  # fmt: skip
 
 
-class LineFormSet(forms.BaseFormSet):
-    """分录各行。"""
-
-    @property
-    def lines(self) -> list[dict[str, Any]]:
-        """填了的行。"""
-        return [line for form in self.forms if (line := form.line)]
+Lines = forms.formset_factory(LineForm, extra=6, max_num=200, absolute_max=200)
 
 
-Lines = forms.formset_factory(LineForm, formset=LineFormSet, extra=6, max_num=200, absolute_max=200)
+def filled(lines: forms.BaseFormSet[LineForm]) -> list[dict[str, Any]]:
+    """分录里填了的行。"""
+    return [line for form in lines.forms if (line := form.line)]
 
 
 def account_choices(chart: list[AccountRow]) -> list[tuple[str, str]]:
@@ -154,7 +150,7 @@ class ReverseForm(Form):
     """冲回原因。"""
 
     reason = forms.CharField(label=_("冲回原因"), max_length=150)
-    reason.col = "f12"
+    lay(reason, col="f12")
 
 
 class MonthForm(Form):
@@ -165,7 +161,7 @@ class MonthForm(Form):
 
     def __init__(self, *args: Any, tree: list[InstitutionInfo], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["institution_id"].choices = institution_choices(tree)
+        self.offer("institution_id", institution_choices(tree))
 
 
 class YearForm(Form):
@@ -176,7 +172,7 @@ class YearForm(Form):
 
     def __init__(self, *args: Any, tree: list[InstitutionInfo], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["institution_id"].choices = institution_choices(tree)
+        self.offer("institution_id", institution_choices(tree))
 
 
 class OpeningForm(Form):
@@ -188,8 +184,8 @@ class OpeningForm(Form):
         label=_("科目余额表（Excel 或 csv）"),
         help_text=_("列：科目代号、借方余额、贷方余额；首行为列名。只填末级科目，元为单位。"),
     )
-    file.col = "f12"
+    lay(file, col="f12")
 
     def __init__(self, *args: Any, tree: list[InstitutionInfo], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["institution_id"].choices = institution_choices(tree)
+        self.offer("institution_id", institution_choices(tree))

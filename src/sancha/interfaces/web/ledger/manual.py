@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
@@ -16,18 +16,19 @@ from sancha.interfaces.web.forms import Form
 from sancha.interfaces.web.ledger.books import READ
 from sancha.interfaces.web.ledger.forms import (
     DraftFilter,
-    LineFormSet,
     Lines,
     ManualForm,
     OpinionForm,
     ReverseForm,
     account_choices,
+    filled,
 )
 from sancha.interfaces.web.ledger.vouchers import voucher_view
 from sancha.interfaces.web.pages import attempt, go, page, post_only, show
+from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.submission import submission
 from sancha.interfaces.web.tables import Pagination, page_number
-from sancha.interfaces.web.work.trail import entered, review_of
+from sancha.interfaces.web.work.trail import told
 from sancha.kernel.money import rmb_uppercase
 from sancha.kit.actor import Actor
 
@@ -36,7 +37,7 @@ TONES = {"ENTERED": "amber", "AUTHORIZED": "green", "REJECTED": "red", "WITHDRAW
 
 @page(READ)
 @require_safe
-def drafts(request: HttpRequest) -> HttpResponse:
+def drafts(request: PageRequest) -> HttpResponse:
     """手工凭证草稿。"""
     actor = request.actor
     form = DraftFilter(request.GET)
@@ -66,30 +67,19 @@ def _item(draft: DraftRow, actor: Actor) -> dict[str, Any]:
 
 @page(READ)
 @require_safe
-def draft(request: HttpRequest, draft_id: int) -> HttpResponse:
+def draft(request: PageRequest, draft_id: int) -> HttpResponse:
     """一张草稿：分录、谁录入、谁复核、到了哪一步。"""
     return _draft(request, draft_id)
 
 
-def _draft(request: HttpRequest, draft_id: int, plain: Form | None = None) -> HttpResponse:
+def _draft(request: PageRequest, draft_id: int, plain: Form | None = None) -> HttpResponse:
     context = _face(request, draft_id)
     found: DraftRow = context["draft"]
-    steps, waiting = review_of(request, "manual_draft", draft_id)
-    steps = [entered(found.entered_by_name, found.entered_at, _("录入手工凭证")), *steps]
-    if found.state == "WITHDRAWN":
-        steps.append(
-            {
-                "title": _("撤回"),
-                "by": found.decided_by_name,
-                "at": found.decided_at,
-                "note": found.opinion,
-                "state": "bad",
-            }
-        )
-    return show(request, "ledger/draft.html", context | {"steps": steps, "waiting": waiting, "plain": plain})
+    story = told(request, "manual_draft", draft_id, found, what=_("录入手工凭证"), decided={"at": found.decided_at})
+    return show(request, "ledger/draft.html", context | story | {"plain": plain})
 
 
-def _face(request: HttpRequest, draft_id: int) -> dict[str, Any]:
+def _face(request: PageRequest, draft_id: int) -> dict[str, Any]:
     found = draft_detail(request.actor, draft_id)
     item = _item(found, request.actor)
     return {**item, "words": rmb_uppercase(item["debit_fen"])}
@@ -97,35 +87,35 @@ def _face(request: HttpRequest, draft_id: int) -> dict[str, Any]:
 
 @page(READ)
 @require_safe
-def draft_brief(request: HttpRequest, draft_id: int) -> HttpResponse:
+def draft_brief(request: PageRequest, draft_id: int) -> HttpResponse:
     """草稿的片段：手工凭证复核的任务页取用。"""
     return render(request, "ledger/draft_brief.html", _face(request, draft_id))
 
 
 @page("ledger.manual")
 @require_http_methods(["GET", "HEAD", "POST"])
-def enter(request: HttpRequest) -> HttpResponse:
+def enter(request: PageRequest) -> HttpResponse:
     """录入手工凭证。"""
     choices = account_choices(chart_of_accounts())
     data: Any = request.POST or None
     form = ManualForm(data, tree=institution_tree(request.actor), initial=_here(request))
-    lines: LineFormSet = Lines(data, form_kwargs={"choices": choices}, prefix="line")
+    lines = Lines(data, form_kwargs={"choices": choices}, prefix="line")
     if request.method == "POST" and form.is_valid() and lines.is_valid():
         done = attempt(
-            form, operations.enter_manual_voucher, **submission(request), **form.cleaned_data, lines=lines.lines
+            form, operations.enter_manual_voucher, **submission(request), **form.cleaned_data, lines=filled(lines)
         )
         if done is not None:
             return go(request, "ledger:draft", done["draft_id"], said=_("已录入，待另一人授权后记账。"))
     return show(request, "ledger/enter.html", {"form": form, "lines": lines})
 
 
-def _here(request: HttpRequest) -> dict[str, Any]:
+def _here(request: PageRequest) -> dict[str, Any]:
     return {"institution_id": request.actor.institution_id, "booked_on": request.business_date}
 
 
 @page("ledger.manual")
 @require_http_methods(["GET", "HEAD", "POST"])
-def correct(request: HttpRequest, draft_id: int) -> HttpResponse:
+def correct(request: PageRequest, draft_id: int) -> HttpResponse:
     """改正草稿，重新送复核；机构不能改。"""
     found = draft_detail(request.actor, draft_id)
     choices = account_choices(chart_of_accounts())
@@ -139,11 +129,11 @@ def correct(request: HttpRequest, draft_id: int) -> HttpResponse:
         {"account": code, "summary": text, "debit": max(fen, 0) or None, "credit": max(-fen, 0) or None}
         for code, _name, fen, text in found.lines
     ]
-    lines: LineFormSet = Lines(data, form_kwargs={"choices": choices}, prefix="line", initial=given)
+    lines = Lines(data, form_kwargs={"choices": choices}, prefix="line", initial=given)
     if request.method == "POST" and form.is_valid() and lines.is_valid():
         done = attempt(
             form, operations.correct_manual_voucher, **submission(request), **form.cleaned_data, draft_id=draft_id,
-            lines=lines.lines,
+            lines=filled(lines),
         )  # fmt: skip
         if done is not None:
             return go(request, "ledger:draft", draft_id, said=_("已改正，重新送复核。"))
@@ -152,7 +142,7 @@ def correct(request: HttpRequest, draft_id: int) -> HttpResponse:
 
 @page("ledger.manual")
 @post_only("ledger:draft", "draft_id")
-def withdraw(request: HttpRequest, draft_id: int) -> HttpResponse:
+def withdraw(request: PageRequest, draft_id: int) -> HttpResponse:
     """撤回。"""
     form = ReverseForm(request.POST)
     return _act(request, form, operations.withdraw_manual_voucher, _("已撤回，复核任务一并撤销。"), draft_id)
@@ -160,20 +150,20 @@ def withdraw(request: HttpRequest, draft_id: int) -> HttpResponse:
 
 @page("ledger.authorize")
 @post_only("ledger:draft", "draft_id")
-def authorize(request: HttpRequest, draft_id: int) -> HttpResponse:
+def authorize(request: PageRequest, draft_id: int) -> HttpResponse:
     """授权并记账。"""
     return _act(request, OpinionForm(request.POST), operations.authorize_manual_voucher, _("已授权并记账。"), draft_id)
 
 
 @page("ledger.authorize")
 @post_only("ledger:draft", "draft_id")
-def reject(request: HttpRequest, draft_id: int) -> HttpResponse:
+def reject(request: PageRequest, draft_id: int) -> HttpResponse:
     """退回。"""
     form = OpinionForm(request.POST)
     return _act(request, form, operations.reject_manual_voucher, _("已退回，由录入人改正或撤回。"), draft_id)
 
 
-def _act(request: HttpRequest, form: Form, operation: Any, said: str, draft_id: int) -> HttpResponse:
+def _act(request: PageRequest, form: Form, operation: Any, said: str, draft_id: int) -> HttpResponse:
     if form.is_valid():
         given = {name: value or "" for name, value in form.cleaned_data.items()}
         done = attempt(form, operation, **submission(request), draft_id=draft_id, **given)
@@ -184,7 +174,7 @@ def _act(request: HttpRequest, form: Form, operation: Any, said: str, draft_id: 
 
 @page("ledger.manual")
 @post_only("ledger:voucher", "voucher_id")
-def reverse_voucher(request: HttpRequest, voucher_id: int) -> HttpResponse:
+def reverse_voucher(request: PageRequest, voucher_id: int) -> HttpResponse:
     """冲回手工凭证：录一张反向草稿，仍由另一人授权。"""
     form = ReverseForm(request.POST)
     if form.is_valid():

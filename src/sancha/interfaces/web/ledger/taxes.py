@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -24,11 +24,12 @@ from sancha.apps.ledger.queries import VatRow, VatSheet, chart_of_accounts, tax_
 from sancha.apps.servicing.queries import EXEMPT, TO_CHECK, DutyRow, stamp_duty
 from sancha.interfaces.web.access.forms import institution_choices
 from sancha.interfaces.web.downloads import excel
-from sancha.interfaces.web.forms import DateField, Form, YuanField
+from sancha.interfaces.web.forms import DateField, Form, YuanField, choices_of, lay
 from sancha.interfaces.web.ledger.books import EXPORT, READ
 from sancha.interfaces.web.ledger.forms import account_choices
 from sancha.interfaces.web.ledger.names import POSITIONS
-from sancha.interfaces.web.pages import attempt, go, page, show
+from sancha.interfaces.web.pages import attempt, go, own_institution, page, show
+from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.submission import submission
 from sancha.interfaces.web.tables import Column, Pagination, Table, page_number
 from sancha.interfaces.web.templatetags import sancha as words
@@ -51,7 +52,7 @@ def _quarter(day: date) -> str:
     return f"{day.year}Q{(day.month + 2) // 3}"
 
 
-def periods(today: date) -> list[tuple[str, Any]]:
+def periods(today: date) -> list[tuple[Any, Any]]:
     """可选的所属期：近两年的月与季，新的在前。"""
     months = [date(index // 12, index % 12 + 1, 1) for index in range(_index(today), _index(today) - MONTHS, -1)]
     quarters = list(dict.fromkeys(_quarter(month) for month in months))[:QUARTERS]
@@ -76,7 +77,7 @@ class TaxFilter(Form):
     use_required_attribute = False
     institution = forms.TypedChoiceField(label=_("机构（含下级）"), coerce=int, required=False, empty_value=None)
     period = forms.ChoiceField(label=_("所属期"), required=False)
-    institution.col = "w2"
+    lay(institution, col="w2")
 
     def __init__(self, data: Any, *, today: date, tree: list[InstitutionInfo]) -> None:
         given = {name: data.get(name, "") for name in data}
@@ -84,8 +85,8 @@ class TaxFilter(Form):
         known = {value for _name, group in choices for value, _text in group}
         given["period"] = given.get("period") if given.get("period") in known else _month(today)
         super().__init__(given)
-        self.fields["institution"].choices = [("", _("全部所辖")), *institution_choices(tree)]
-        self.fields["period"].choices = choices
+        self.offer("institution", [("", _("全部所辖")), *institution_choices(tree)])
+        self.offer("period", choices)
 
     @property
     def period_code(self) -> str:
@@ -100,7 +101,7 @@ class TaxFilter(Form):
         return {"institution_id": self.cleaned_data.get("institution"), "first": first, "last": last}
 
 
-def _form(request: HttpRequest) -> TaxFilter:
+def _form(request: PageRequest) -> TaxFilter:
     return TaxFilter(request.GET, today=request.business_date, tree=institution_tree(request.actor))
 
 
@@ -138,7 +139,7 @@ def per_mille(ppm: int) -> str:
 
 @page(READ)
 @require_safe
-def taxes(request: HttpRequest) -> HttpResponse:
+def taxes(request: PageRequest) -> HttpResponse:
     """税费：所选机构与所属期的增值税、印花税。"""
     form = _form(request)
     wanted = form.wanted
@@ -261,7 +262,7 @@ def _loans_table(rows: list[DutyRow], number: int) -> Table:
 
 @page(EXPORT)
 @require_safe
-def vat_excel(request: HttpRequest) -> HttpResponse:
+def vat_excel(request: PageRequest) -> FileResponse:
     """增值税表，Excel。"""
     request.actor.require(READ)
     form = _form(request)
@@ -291,7 +292,7 @@ def vat_excel(request: HttpRequest) -> HttpResponse:
 
 @page(EXPORT)
 @require_safe
-def stamp_excel(request: HttpRequest) -> HttpResponse:
+def stamp_excel(request: PageRequest) -> FileResponse:
     """印花税逐份清单，Excel。"""
     request.actor.require(READ)
     form = _form(request)
@@ -332,22 +333,22 @@ class StampForm(Form):
     debit_account = forms.ChoiceField(label=_("借方科目"))
     credit_account = forms.ChoiceField(label=_("贷方科目"))
     summary = forms.CharField(label=_("摘要"), max_length=200)
-    booked_on.col = amount_fen.col = debit_account.col = credit_account.col = "f6"
-    summary.col = "f12"
+    lay(booked_on, amount_fen, debit_account, credit_account, col="f6")
+    lay(summary, col="f12")
 
     def __init__(self, *args: Any, choices: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in ("debit_account", "credit_account"):
-            self.fields[name].choices = choices
+            self.offer(name, choices)
 
 
 @page(MANUAL)
 @require_http_methods(["GET", "HEAD", "POST"])
-def stamp_draft(request: HttpRequest) -> HttpResponse:
+def stamp_draft(request: PageRequest) -> HttpResponse:
     """生成印花税凭证草稿：一家机构、一个所属期一张，交另一人授权。"""
     where = _form(request)
     wanted = where.wanted
-    place = wanted["institution_id"] or request.actor.institution_id
+    place = wanted["institution_id"] or own_institution(request)
     rows = stamp_duty(request.actor, **{**wanted, "institution_id": place})
     total = next((item for item in duty_totals(rows) if item.institution_id == place), None)
     choices = account_choices(chart_of_accounts())
@@ -368,6 +369,6 @@ def stamp_draft(request: HttpRequest) -> HttpResponse:
         if done is not None:
             said = str(_("这个所属期已有凭证草稿。") if done["existing"] else _("已录入，待另一人授权后记账。"))
             return go(request, "ledger:draft", done["draft_id"], said=said)
-    name = dict(where.fields["institution"].choices).get(str(place), "")
+    name = dict(choices_of(where, "institution")).get(str(place), "")
     context = {"form": form, "total": total, "period": where.period_code, "name": str(name).strip("\u3000")}
     return show(request, "ledger/stamp_draft.html", context)

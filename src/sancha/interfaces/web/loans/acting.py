@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.html import format_html
@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from sancha.apps.servicing.queries import LoanFilter, LoanView, list_loans, simulate, view_loan
-from sancha.interfaces.web.forms import Form
+from sancha.interfaces.web.forms import Form, lay
 from sancha.interfaces.web.loans.action_forms import ActionForm
 from sancha.interfaces.web.loans.actions import ACTIONS, Action
 from sancha.interfaces.web.loans.listing import REPAY_COLUMNS, loan_table
@@ -27,6 +27,7 @@ from sancha.interfaces.web.loans.words import (
     voucher_link,
 )
 from sancha.interfaces.web.pages import View, attempt, go, page, show, submission_key
+from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.templatetags import sancha as words
 from sancha.kit.errors import Conflict
 
@@ -38,12 +39,12 @@ class FindForm(Form):
 
     use_required_attribute = False
     q = forms.CharField(label=gettext_lazy("借据号、合同号、姓名或证件末四位"), required=False)
-    q.col = "w2"
+    lay(q, col="w2")
 
 
 @page("servicing.repay")
 @require_safe
-def repay(request: HttpRequest) -> HttpResponse:
+def repay(request: PageRequest) -> HttpResponse:
     """还款登记：先找借据；只找到一笔就直接进去。"""
     actor, today = request.actor, request.business_date
     form = FindForm(request.GET)
@@ -74,7 +75,7 @@ def action_view(action: Action) -> View:
 
     @page(action.permission)
     @require_http_methods(["GET", "HEAD", "POST"])
-    def view(request: HttpRequest, loan_id: int) -> HttpResponse:
+    def view(request: PageRequest, loan_id: int) -> HttpResponse:
         return _act(request, loan_id, action)
 
     view.__name__ = view.__qualname__ = action.code.replace("-", "_")
@@ -82,7 +83,7 @@ def action_view(action: Action) -> View:
     return view
 
 
-def _act(request: HttpRequest, loan_id: int, action: Action) -> HttpResponse:
+def _act(request: PageRequest, loan_id: int, action: Action) -> HttpResponse:
     actor = request.actor
     loan = view_loan(actor=actor, loan_id=loan_id)
     _suits(loan, action)
@@ -169,15 +170,14 @@ def _quick(loan: LoanView) -> list[dict[str, Any]]:
         (_("当前应还"), now.owed_fen),
         (_("当前应还加下一期") if now.owed_fen else _("下一期应还"), now.owed_fen + now.next_due_fen),
     ]
-    seen: set[int] = set()
-    return [
-        {"label": text, "amount": fen, "text": words.yuan(fen)}
-        for text, fen in amounts
-        if fen > 0 and not (fen in seen or seen.add(fen))
-    ]
+    named: dict[int, Any] = {}
+    for text, fen in amounts:
+        if fen > 0:
+            named.setdefault(fen, text)
+    return [{"label": text, "amount": fen, "text": words.yuan(fen)} for fen, text in named.items()]
 
 
-def _preview(request: HttpRequest, form: ActionForm, loan: LoanView, action: Action) -> HttpResponse:
+def _preview(request: PageRequest, form: ActionForm, loan: LoanView, action: Action) -> HttpResponse:
     """试算片段：前后对照、分配、计划变化。填得不全时只说还差什么。"""
     form.is_valid()
     fact = (
@@ -187,8 +187,8 @@ def _preview(request: HttpRequest, form: ActionForm, loan: LoanView, action: Act
     )
     context: dict[str, Any] = {"form": form, "action": action, "now": loan.figures()}
     day = (fact or {}).get("value_on")
-    if fact is not None and not (day and not loan.terms.start <= day <= loan.on):
-        trial = simulate(loan, kind=action.kind, **fact)  # type: ignore[arg-type]
+    if action.kind is not None and fact is not None and not (day and not loan.terms.start <= day <= loan.on):
+        trial = simulate(loan, kind=action.kind, **fact)
         context |= {
             "trial": trial,
             "rows": comparison(trial),

@@ -15,7 +15,7 @@ from sancha.apps.access.queries import institution_tree
 from sancha.apps.cashdesk.queries import ReceiptInfo, receipts
 from sancha.apps.servicing.queries import LoanView, history, reversed_by
 from sancha.interfaces.web.access.forms import institution_choices
-from sancha.interfaces.web.forms import DateField, Form, RateField, YuanField
+from sancha.interfaces.web.forms import DateField, Form, RateField, YuanField, choices_of, lay
 from sancha.interfaces.web.loans.words import COMPONENTS, FACTS
 from sancha.kernel.effects import BORROWER
 from sancha.kernel.money import MoneyError, format_yuan, parse_yuan
@@ -44,7 +44,7 @@ ORDERS = {
 
 def _reason(text: Any = None) -> forms.CharField:
     field = forms.CharField(label=text or _("理由与依据"), max_length=200, widget=forms.Textarea(attrs={"rows": 2}))
-    field.col = WIDE
+    lay(field, col=WIDE)
     return field
 
 
@@ -97,14 +97,17 @@ class _ReceiptForm(_MoneyForm):
 
     channel = forms.ChoiceField(label=_("渠道"), choices=CHANNELS)
     receipt_id = forms.TypedChoiceField(label=_("用已登记的收款"), required=False, coerce=int, empty_value=None)
-    receipt_id.col = WIDE
+    lay(receipt_id, col=WIDE)
 
     def prepare(self) -> None:
         found = self._open_receipts()
-        self.fields["receipt_id"].choices = [
-            ("", _("不指明（由出纳清账）")),
-            *((r.id, _receipt_words(r)) for r in found),
-        ]
+        self.offer(
+            "receipt_id",
+            [
+                ("", _("不指明（由出纳清账）")),
+                *((r.id, _receipt_words(r)) for r in found),
+            ],
+        )
         if not found:
             del self.fields["receipt_id"]
 
@@ -136,20 +139,23 @@ class RepayForm(_ReceiptForm):
     future = forms.ChoiceField(label=_("多还的钱"), required=False)
     remark = forms.CharField(label=_("备注"), required=False, max_length=200)
     allow_overpayment = forms.BooleanField(label=_("允许溢缴（超过结清应付的部分记溢缴款）"), required=False)
-    order.col = allow_overpayment.col = WIDE
+    lay(order, allow_overpayment, col=WIDE)
 
     def prepare(self) -> None:
         super().prepare()
         terms, now = self.view.terms, self.view.figures()
         self.fields["amount_fen"].initial = now.owed_fen or now.next_due_fen or None
-        self.fields["payer"].choices = [(BORROWER, _("借款人")), *((name, name) for name in self.view.state.payers)]
+        self.offer("payer", [(BORROWER, _("借款人")), *((name, name) for name in self.view.state.payers)])
         agreed = _("按约定：%(order)s") % {"order": _order_words(terms.allocation.order)}
-        self.fields["order"].choices = [("", agreed), *((code, _order_words(order)) for code, order in ORDERS.items())]
-        self.fields["future"].choices = [
-            ("", _("按约定：%(rule)s") % {"rule": LABELS[Future][terms.allocation.future]}),
-            *LABELS[Future].items(),
-        ]
-        if len(self.fields["payer"].choices) == 1:
+        self.offer("order", [("", agreed), *((code, _order_words(order)) for code, order in ORDERS.items())])
+        self.offer(
+            "future",
+            [
+                ("", _("按约定：%(rule)s") % {"rule": LABELS[Future][terms.allocation.future]}),
+                *LABELS[Future].items(),
+            ],
+        )
+        if len(choices_of(self, "payer")) == 1:
             del self.fields["payer"]
 
     def arguments(self) -> dict[str, Any]:
@@ -174,7 +180,7 @@ class PrepayForm(_ReceiptForm):
         widget=forms.RadioSelect,
         initial="TERM",
     )
-    mode.col = WIDE
+    lay(mode, col=WIDE)
 
     def content(self) -> dict[str, Any]:
         return {"mode": self.cleaned_data.get("mode") or "TERM"}
@@ -202,7 +208,7 @@ class RecoverForm(_MoneyForm):
     """核销后收回。"""
 
     remark = forms.CharField(label=_("备注"), required=False, max_length=200)
-    remark.col = WIDE
+    lay(remark, col=WIDE)
 
 
 class ExtendForm(ActionForm):
@@ -241,11 +247,11 @@ class ReplanForm(ActionForm):
     method = forms.ChoiceField(label=_("还款方式"), required=False)
     rate_ppm = RateField(label=_("新利率"), required=False, help_text=_("不填则利率不变。"))
     reason = _reason()
-    lines.col = WIDE
-    reopen_overdue.col = WIDE
+    lay(lines, col=WIDE)
+    lay(reopen_overdue, col=WIDE)
 
     def prepare(self) -> None:
-        self.fields["method"].choices = [("", _("不变")), *LABELS[Method].items()]
+        self.offer("method", [("", _("不变")), *LABELS[Method].items()])
 
     def clean_lines(self) -> list[tuple[date, int | None]]:
         """逐行读成（应还日，本金）。"""
@@ -296,7 +302,7 @@ class RateForm(ActionForm):
     value_on = DateField(label=_("自哪天起"), required=False)
     relevel = forms.BooleanField(label=_("重算每期还款额（不勾则每期不变，末期找齐）"), required=False, initial=True)
     reason = _reason()
-    relevel.col = WIDE
+    lay(relevel, col=WIDE)
 
     def fact(self) -> dict[str, Any] | None:
         given = self.cleaned_data
@@ -404,13 +410,11 @@ class TransferForm(ActionForm):
 
     institution_id = forms.TypedChoiceField(label=_("划到"), coerce=int)
     reason = _reason()
-    institution_id.col = WIDE
+    lay(institution_id, col=WIDE)
 
     def prepare(self) -> None:
         own = self.view.loan.institution_id
-        self.fields["institution_id"].choices = [
-            c for c in institution_choices(institution_tree(self.actor)) if c[0] != str(own)
-        ]
+        self.offer("institution_id", [c for c in institution_choices(institution_tree(self.actor)) if c[0] != str(own)])
 
     def content(self) -> dict[str, Any]:
         return {"institution": str(self.cleaned_data.get("institution_id") or self.view.loan.institution_id)}
@@ -421,7 +425,7 @@ class WriteOffForm(ActionForm):
 
     approval_number = forms.CharField(label=_("批准文号"), max_length=60)
     reason = _reason(_("呆账认定理由"))
-    approval_number.col = WIDE
+    lay(approval_number, col=WIDE)
 
 
 class ReverseForm(ActionForm):
@@ -430,19 +434,22 @@ class ReverseForm(ActionForm):
     seq = forms.TypedChoiceField(label=_("冲正哪一条"), coerce=int)
     reason = _reason(_("冲正原因"))
     accept_later = forms.BooleanField(label=_("已核对其后按当时状态登记的事实"), required=False)
-    seq.col = accept_later.col = WIDE
+    lay(seq, accept_later, col=WIDE)
 
     def prepare(self) -> None:
         dead = reversed_by(self.view.facts)
-        self.fields["seq"].choices = [
-            (
-                step.seq,
-                f"{step.seq} · {FACTS.get(step.kind, step.kind)} · {step.value_on}"
-                + (f" · {format_yuan(step.amount_fen)}" if step.amount_fen else ""),
-            )
-            for step in history(self.view)
-            if step.seq not in dead and step.kind not in {"OPENING", "CALENDAR"}
-        ]
+        self.offer(
+            "seq",
+            [
+                (
+                    step.seq,
+                    f"{step.seq} · {FACTS.get(step.kind, step.kind)} · {step.value_on}"
+                    + (f" · {format_yuan(step.amount_fen)}" if step.amount_fen else ""),
+                )
+                for step in history(self.view)
+                if step.seq not in dead and step.kind not in {"OPENING", "CALENDAR"}
+            ],
+        )
 
     def content(self) -> dict[str, Any] | None:
         return {"seq": self.cleaned_data["seq"]} if self.cleaned_data.get("seq") else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -14,12 +14,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 from sancha.apps.servicing import operations
 from sancha.apps.servicing.queries import simulate, view_loan
 from sancha.apps.servicing.queries.adjustments import AdjustmentInfo, adjustment_detail
-from sancha.interfaces.web.forms import Form, YuanField
+from sancha.interfaces.web.forms import Form, YuanField, lay
 from sancha.interfaces.web.loans.action_forms import DIRECTIONS
 from sancha.interfaces.web.loans.words import comparison
 from sancha.interfaces.web.pages import attempt, go, page, post_only, show
+from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.submission import submission
-from sancha.interfaces.web.work.trail import entered, review_of
+from sancha.interfaces.web.work.trail import told
 from sancha.kernel.facts import FactKind
 from sancha.kernel.money import rmb_uppercase
 
@@ -33,7 +34,7 @@ class CorrectForm(Form):
     direction = forms.ChoiceField(label=gettext_lazy("方向"), choices=DIRECTIONS)
     amount_fen = YuanField(label=gettext_lazy("金额"))
     reason = forms.CharField(label=gettext_lazy("理由与依据"), max_length=200, widget=forms.Textarea(attrs={"rows": 2}))
-    reason.col = "f12"
+    lay(reason, col="f12")
 
 
 class WithdrawForm(Form):
@@ -44,30 +45,19 @@ class WithdrawForm(Form):
 
 @page(READ)
 @require_safe
-def adjustment(request: HttpRequest, adjustment_id: int) -> HttpResponse:
+def adjustment(request: PageRequest, adjustment_id: int) -> HttpResponse:
     """一笔调整：调什么、为什么、记成什么样、到了哪一步。"""
     return _adjustment(request, adjustment_id)
 
 
-def _adjustment(request: HttpRequest, adjustment_id: int, plain: Form | None = None) -> HttpResponse:
+def _adjustment(request: PageRequest, adjustment_id: int, plain: Form | None = None) -> HttpResponse:
     context = _face(request, adjustment_id)
     info: AdjustmentInfo = context["info"]
-    steps, waiting = review_of(request, "loan_adjustment", adjustment_id)
-    steps = [entered(info.entered_by_name, info.entered_at, _("录入调整")), *steps]
-    if info.state == "WITHDRAWN":
-        steps.append(
-            {
-                "title": _("撤回"),
-                "by": info.decided_by_name,
-                "on": info.decided_on,
-                "note": info.opinion,
-                "state": "bad",
-            }
-        )
-    return show(request, "loans/adjustment.html", context | {"steps": steps, "waiting": waiting, "plain": plain})
+    story = told(request, "loan_adjustment", adjustment_id, info, what=_("录入调整"), decided={"on": info.decided_on})
+    return show(request, "loans/adjustment.html", context | story | {"plain": plain})
 
 
-def _face(request: HttpRequest, adjustment_id: int) -> dict[str, Any]:
+def _face(request: PageRequest, adjustment_id: int) -> dict[str, Any]:
     """要素与此刻的试算；已记账的不再试算，看事实与凭证。"""
     actor = request.actor
     info = adjustment_detail(actor, adjustment_id)
@@ -91,14 +81,14 @@ def _face(request: HttpRequest, adjustment_id: int) -> dict[str, Any]:
 
 @page(READ)
 @require_safe
-def adjustment_brief(request: HttpRequest, adjustment_id: int) -> HttpResponse:
+def adjustment_brief(request: PageRequest, adjustment_id: int) -> HttpResponse:
     """调整的片段：借据调整复核的任务页取用。"""
     return render(request, "loans/adjustment_brief.html", _face(request, adjustment_id))
 
 
 @page(CHANGE)
 @require_http_methods(["GET", "HEAD", "POST"])
-def correct(request: HttpRequest, adjustment_id: int) -> HttpResponse:
+def correct(request: PageRequest, adjustment_id: int) -> HttpResponse:
     """改正，重新送复核；成分不对的，撤回后重录。"""
     info = adjustment_detail(request.actor, adjustment_id)
     initial = {"direction": info.direction, "amount_fen": info.amount_fen, "reason": info.reason}
@@ -114,7 +104,7 @@ def correct(request: HttpRequest, adjustment_id: int) -> HttpResponse:
 
 @page(CHANGE)
 @post_only("loans:adjustment", "adjustment_id")
-def withdraw(request: HttpRequest, adjustment_id: int) -> HttpResponse:
+def withdraw(request: PageRequest, adjustment_id: int) -> HttpResponse:
     """撤回。"""
     form = WithdrawForm(request.POST)
     if form.is_valid():

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -18,9 +18,10 @@ from sancha.apps.products.queries import VersionInfo, list_products, price_on, p
 from sancha.apps.servicing import operations
 from sancha.apps.servicing.queries import preview_booking
 from sancha.interfaces.web.access.forms import institution_choices
-from sancha.interfaces.web.forms import DateField, Form, RateField, YuanField
+from sancha.interfaces.web.forms import DateField, Form, RateField, YuanField, lay
 from sancha.interfaces.web.loans.detail import PLAN_SHORT, schedule_table
 from sancha.interfaces.web.pages import attempt, go, page, show, submission_key
+from sancha.interfaces.web.request import PageRequest
 from sancha.kernel.dates import PeriodUnit
 from sancha.kernel.disclosure import DisclosureError, dated_cost
 from sancha.kernel.money import MoneyError, parse_yuan
@@ -58,23 +59,31 @@ class ElementsForm(Form):
         required=False,
         widget=forms.Textarea(attrs={"rows": 2}),
     )
-    institution_id.col = amount_fen.col = rate_ppm.col = term_count.col = term_unit.col = "f4"
-    period.col = grace_periods.col = guarantee.col = start.col = first_due.col = study_ends.col = "f4"
-    method.col, guarantor.col, purpose.col, plan.col = "f4", "f8", "f8", "f12"
+    lay(institution_id, amount_fen, rate_ppm, term_count, term_unit, col="f4")
+    lay(period, grace_periods, guarantee, start, first_due, study_ends, col="f4")
+    lay(method, col="f4")
+    lay(guarantor, purpose, col="f8")
+    lay(plan, col="f12")
 
     def __init__(self, *args: Any, version: VersionInfo, places: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         terms = version.terms
-        self.fields["institution_id"].choices = places
-        self.fields["term_unit"].choices = [
-            (rule.unit.value, f"{label(rule.unit)}（{rule.min}–{rule.max}）") for rule in terms.terms
-        ]
-        self.fields["method"].choices = [(method.value, label(method)) for method in terms.repayment_methods]
-        self.fields["period"].choices = [
-            (f"{rule.unit.value}:{rule.every}", f"{_('每')}{rule.every if rule.every > 1 else ''}{label(rule.unit)}")
-            for rule in terms.periods
-        ]
-        self.fields["guarantee"].choices = [(kind.value, kind.label) for kind in terms.guarantee_kinds]
+        self.offer("institution_id", places)
+        self.offer(
+            "term_unit", [(rule.unit.value, f"{label(rule.unit)}（{rule.min}–{rule.max}）") for rule in terms.terms]
+        )
+        self.offer("method", [(method.value, label(method)) for method in terms.repayment_methods])
+        self.offer(
+            "period",
+            [
+                (
+                    f"{rule.unit.value}:{rule.every}",
+                    f"{_('每')}{rule.every if rule.every > 1 else ''}{label(rule.unit)}",
+                )
+                for rule in terms.periods
+            ],
+        )
+        self.offer("guarantee", [(kind.value, kind.label) for kind in terms.guarantee_kinds])
         if not terms.max_grace_periods:
             del self.fields["grace_periods"]
         if not terms.interest_shares:
@@ -121,7 +130,7 @@ def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else None
 
 
-def _chosen(request: HttpRequest) -> tuple[PartyRow | None, VersionInfo | None]:
+def _chosen(request: PageRequest) -> tuple[PartyRow | None, VersionInfo | None]:
     """网址上选定的客户与产品。"""
     actor, today = request.actor, request.business_date
     party_id, product_id = (_number(request.GET.get(name, "")) for name in ("party", "product"))
@@ -130,7 +139,7 @@ def _chosen(request: HttpRequest) -> tuple[PartyRow | None, VersionInfo | None]:
     return party, version
 
 
-def _elements_form(request: HttpRequest, party: PartyRow, version: VersionInfo) -> ElementsForm:
+def _elements_form(request: PageRequest, party: PartyRow, version: VersionInfo) -> ElementsForm:
     actor, today = request.actor, request.business_date
     terms = version.terms
     price = price_on(
@@ -155,7 +164,7 @@ def _plain(value: Any) -> int | None:
 
 @page(BOOK)
 @require_http_methods(["GET", "HEAD", "POST"])
-def book(request: HttpRequest) -> HttpResponse:
+def book(request: PageRequest) -> HttpResponse:
     """贷款录入。"""
     actor, today = request.actor, request.business_date
     party, version = _chosen(request)
@@ -185,7 +194,7 @@ def book(request: HttpRequest) -> HttpResponse:
 
 @page(BOOK)
 @require_POST
-def preview(request: HttpRequest) -> HttpResponse:
+def preview(request: PageRequest) -> HttpResponse:
     """边填边看：不合产品之处，与排出的计划。"""
     actor = request.actor
     party, version = _chosen(request)

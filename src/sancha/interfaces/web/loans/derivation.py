@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.html import format_html
@@ -17,6 +17,7 @@ from sancha.apps.servicing.queries import LoanView
 from sancha.interfaces.web.loans.forms import seen
 from sancha.interfaces.web.loans.words import FACTS, when_query
 from sancha.interfaces.web.pages import page
+from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.templatetags import sancha as words
 from sancha.kernel.derivation import Node, Rule, UnknownFigure, derive
 from sancha.kernel.money import Rounding, format_yuan, round_div
@@ -75,7 +76,7 @@ def _amount(node: Node) -> Any:
 def _sources(view: LoanView, source: str) -> list[Any]:
     """出处：事实、日期、条款栏目，写成人话。"""
     facts = {fact.seq: fact for fact in view.facts}
-    shown = []
+    shown: list[str] = []
     for part in source.split():
         kind, _colon, value = part.partition(":")
         if kind == "fact" and value.isdigit() and int(value) in facts:
@@ -127,7 +128,7 @@ def _tree(view: LoanView, node: Node, depth: int = 0) -> dict[str, Any]:
 
 @page("servicing.view")
 @require_safe
-def why(request: HttpRequest, loan_id: int, figure: str) -> HttpResponse:
+def why(request: PageRequest, loan_id: int, figure: str) -> HttpResponse:
     """一个数字的推导树。"""
     view = seen(request, loan_id)
     try:

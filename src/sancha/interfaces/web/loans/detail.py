@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.html import format_html
@@ -43,6 +43,7 @@ from sancha.interfaces.web.loans.words import (
     why,
 )
 from sancha.interfaces.web.pages import page
+from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.tables import Column, Pagination, Table, page_number
 from sancha.interfaces.web.templatetags import sancha as words
 from sancha.kernel.timetable import Standing, TimetableRow
@@ -66,7 +67,7 @@ NEEDS = {"vouchers": "ledger.view", "customer": "parties.view", "tasks": "work.v
 
 @page(READ)
 @require_safe
-def detail(request: HttpRequest, loan_id: int) -> HttpResponse:
+def detail(request: PageRequest, loan_id: int) -> HttpResponse:
     """借据 360。换日期只换主体，换页签只换页签。"""
     view = seen(request, loan_id)
     actor = request.actor
@@ -97,7 +98,7 @@ def detail(request: HttpRequest, loan_id: int) -> HttpResponse:
     return render(request, "loans/detail.html", context | _frame(request, view))
 
 
-def _frame(request: HttpRequest, view: LoanView) -> dict[str, Any]:
+def _frame(request: PageRequest, view: LoanView) -> dict[str, Any]:
     """页头与日期条：不随日期重画。"""
     loan = view.loan
     last = max(loan.matures_on, view.business_date)
@@ -148,7 +149,7 @@ def _summary(view: LoanView) -> list[dict[str, Any]]:
 # 页签 ---------------------------------------------------------------------------------------------------------
 
 
-def _overview(_request: HttpRequest, view: LoanView) -> dict[str, Any]:
+def _overview(_request: PageRequest, view: LoanView) -> dict[str, Any]:
     rows = view.timetable()
     path = balance_path(view)
     spec = {
@@ -261,7 +262,7 @@ def _paid(part: str) -> Any:
     return lambda r: words.fen(getattr(r, f"paid_{part}_fen") or None)
 
 
-def _schedule(_request: HttpRequest, view: LoanView) -> dict[str, Any]:
+def _schedule(_request: PageRequest, view: LoanView) -> dict[str, Any]:
     state = view.state
     paid = [
         (_("已收罚息"), words.fen(state.penalty_paid)),
@@ -271,7 +272,7 @@ def _schedule(_request: HttpRequest, view: LoanView) -> dict[str, Any]:
     return {"table": schedule_table(view.timetable(), view=view), "paid": paid, "terms": terms_facts(view)}
 
 
-def _facts(request: HttpRequest, view: LoanView) -> dict[str, Any]:
+def _facts(request: PageRequest, view: LoanView) -> dict[str, Any]:
     steps = history(view)
     may_reverse = request.actor.may("servicing.reverse") and view.is_today
 
@@ -345,7 +346,7 @@ POSITION_WORDS = {
 }
 
 
-def _vouchers(request: HttpRequest, view: LoanView) -> dict[str, Any]:
+def _vouchers(request: PageRequest, view: LoanView) -> dict[str, Any]:
     found = voucher_list(
         request.actor, loan_id=view.loan.pk, last=view.known_at, page=page_number(request.GET), size=100
     )
@@ -365,7 +366,7 @@ def _vouchers(request: HttpRequest, view: LoanView) -> dict[str, Any]:
     }
 
 
-def _movements(request: HttpRequest, view: LoanView) -> dict[str, Any]:
+def _movements(request: PageRequest, view: LoanView) -> dict[str, Any]:
     found = movements(actor=request.actor, loan_id=view.loan.pk, page=page_number(request.GET))
     columns = [
         Column("booked_on", _("记账日"), kind="day"),
@@ -380,7 +381,7 @@ def _movements(request: HttpRequest, view: LoanView) -> dict[str, Any]:
     return {"table": Table(columns, found.rows, stack=True, pagination=Pagination.over(found), empty=_("还没有变动"))}
 
 
-def _customer(request: HttpRequest, view: LoanView) -> dict[str, Any]:
+def _customer(request: PageRequest, view: LoanView) -> dict[str, Any]:
     actor, loan = request.actor, view.loan
     found = party_detail(actor=actor, party_id=loan.party_id, on=view.business_date, entry_limit=1)
     others = [
@@ -398,7 +399,7 @@ def _customer(request: HttpRequest, view: LoanView) -> dict[str, Any]:
     return {"party": found, "others": Table(columns, others, stack=True, empty=_("没有其他借据"))}
 
 
-def _tasks(request: HttpRequest, view: LoanView) -> dict[str, Any]:
+def _tasks(request: PageRequest, view: LoanView) -> dict[str, Any]:
     rows = tasks_of_root(request.actor, root_type="loan", root_id=view.loan.pk, on=view.business_date)
     columns = [
         Column("title", _("事项"), link=lambda t: reverse("task", args=[t.id]), css="wrap"),
@@ -416,7 +417,7 @@ def _tasks(request: HttpRequest, view: LoanView) -> dict[str, Any]:
     return {"table": Table(columns, rows, stack=True, empty=_("没有任务"))}
 
 
-def _papers(request: HttpRequest, view: LoanView) -> dict[str, Any]:
+def _papers(request: PageRequest, view: LoanView) -> dict[str, Any]:
     return {
         "papers": papers_of(view),
         "repayments": [
@@ -439,7 +440,7 @@ PANELS = {
 
 @page(READ)
 @require_safe
-def brief(request: HttpRequest, loan_id: int) -> HttpResponse:
+def brief(request: PageRequest, loan_id: int) -> HttpResponse:
     """借据要素与还款计划的片段：放款复核的任务页取用。"""
     view = seen(request, loan_id)
     context = {

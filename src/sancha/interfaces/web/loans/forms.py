@@ -7,11 +7,11 @@ from datetime import date, timedelta
 from typing import Any
 
 from django import forms
-from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from sancha.apps.servicing.queries import ORDERS, LoanFilter, LoanView, view_loan
-from sancha.interfaces.web.forms import DateField, Form
+from sancha.interfaces.web.forms import DateField, Form, lay
+from sancha.interfaces.web.request import PageRequest
 
 HELD, NPL = "HELD", "3-5"
 BAD_FROM = 3
@@ -51,8 +51,8 @@ class ListFilter(Form):
     product = forms.IntegerField(label=_("产品"), required=False, widget=forms.Select)
     institution = forms.IntegerField(label=_("机构及其下级"), required=False, widget=forms.Select)
     sort = forms.CharField(required=False, widget=forms.HiddenInput)
-    q.col = "w2"
-    product.col = institution.col = "w2"
+    lay(q, col="w2")
+    lay(product, institution, col="w2")
     EXTRA = ("starts_from", "starts_to")
     LAZY = ("product", "institution")
 
@@ -114,7 +114,7 @@ class WhenForm(Form):
         return self.cleaned_data.get("on"), self.cleaned_data.get("known_at")
 
 
-def seen(request: HttpRequest, loan_id: int) -> LoanView:
+def seen(request: PageRequest, loan_id: int) -> LoanView:
     """按网址上的日期看这笔借据。"""
     on, known_at = WhenForm(request.GET).days
     return view_loan(actor=request.actor, loan_id=loan_id, on=on, known_at=known_at)

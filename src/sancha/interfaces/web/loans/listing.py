@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.html import format_html
@@ -20,6 +20,7 @@ from sancha.interfaces.web.access.forms import institution_choices
 from sancha.interfaces.web.loans.forms import NPL, ListFilter
 from sancha.interfaces.web.loans.words import status_pill
 from sancha.interfaces.web.pages import page
+from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.tables import Column, Pagination, Table, page_number
 
 READ, EXPORT = "servicing.view", "reporting.export"
@@ -86,7 +87,7 @@ def loan_table(rows: list[LoanRow], *, with_party: bool = True, only: set[str] |
     return Table(columns, rows, stack=True, row_css=row_css, **given)
 
 
-def _tabs(request: HttpRequest) -> list[dict[str, Any]]:
+def _tabs(request: PageRequest) -> list[dict[str, Any]]:
     now = {name: value for name, value in request.GET.items() if value and name not in NOT_CONDITIONS}
     path = reverse("loans:list")
     return [
@@ -101,7 +102,7 @@ def _tabs(request: HttpRequest) -> list[dict[str, Any]]:
 
 @page(READ)
 @require_safe
-def loans(request: HttpRequest) -> HttpResponse:
+def loans(request: PageRequest) -> HttpResponse:
     """借据台账。"""
     actor, today = request.actor, request.business_date
     form = ListFilter(request.GET)
@@ -136,7 +137,7 @@ def _keep_choices(form: ListFilter, rows: list[LoanRow]) -> None:
 
 @page(READ)
 @require_safe
-def filter_more(request: HttpRequest) -> HttpResponse:
+def filter_more(request: PageRequest) -> HttpResponse:
     """「更多条件」里的产品与机构。"""
     form = ListFilter(request.GET)
     actor, today = request.actor, request.business_date

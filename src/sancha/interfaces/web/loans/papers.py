@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
@@ -17,6 +17,7 @@ from sancha.apps.servicing.documents.models import Document, Letterhead
 from sancha.apps.servicing.queries import LoanView
 from sancha.interfaces.web.loans.forms import seen
 from sancha.interfaces.web.pages import page
+from sancha.interfaces.web.request import PageRequest
 from sancha.kit.clock import now
 from sancha.kit.errors import NotFound
 
@@ -52,7 +53,7 @@ def papers_of(view: LoanView) -> list[tuple[Paper, bool]]:
 
 @page("servicing.view")
 @require_safe
-def paper(request: HttpRequest, loan_id: int, code: str) -> HttpResponse:
+def paper(request: PageRequest, loan_id: int, code: str) -> HttpResponse:
     """一份单据。"""
     view = seen(request, loan_id)
     actor = request.actor
@@ -67,14 +68,16 @@ def paper(request: HttpRequest, loan_id: int, code: str) -> HttpResponse:
     else:
         found = next((paper for paper in PAPERS if paper.code == code), None)
         if found is None:
-            raise NotFound("PAPER_NOT_FOUND", _("没有这种单据。"), value=code, fix=_("请从「打印」页签选择。"))
+            raise NotFound(
+                "PAPER_NOT_FOUND", str(_("没有这种单据。")), value=code, fix=str(_("请从「打印」页签选择。"))
+            )
         document = found.make(view, head)
     response = HttpResponse(print_document(document), content_type="application/pdf")
     response["Content-Disposition"] = f'inline; filename="{view.loan.number}-{code}.pdf"'
     return response
 
 
-def _receipt(request: HttpRequest, view: LoanView, head: Letterhead) -> Document:
+def _receipt(request: PageRequest, view: LoanView, head: Letterhead) -> Document:
     text = request.GET.get("seq", "")
     step = makers.repayment_step(view, int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0)
     voucher = voucher_detail(request.actor, step.voucher_id) if step.voucher_id else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from django.http import FileResponse, HttpRequest
+from django.http import FileResponse
 from django.views.decorators.http import require_safe
 
 from sancha.apps.servicing.queries import DueRow, RegisterRow, due_register, loan_register, loan_totals
@@ -19,7 +19,9 @@ from sancha.interfaces.web.loans.action_forms import CHANNELS
 from sancha.interfaces.web.loans.forms import ListFilter
 from sancha.interfaces.web.loans.words import STANDINGS, method_name
 from sancha.interfaces.web.pages import page
+from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.templatetags import sancha as words
+from sancha.kernel.timetable import Standing
 from sancha.kit.spreadsheets import Column, Kind
 from sancha.rulebook.vocabulary import CustomerKind, GuaranteeKind
 
@@ -101,11 +103,11 @@ def _due_cells(row: DueRow) -> dict[str, Any]:
     cells = {column.key: getattr(row, column.key, None) for column in DUE_SHEET}
     return cells | {
         "channels": "、".join(CHANNEL_NAMES.get(code, code) for code in row.channels),
-        "standing": str(STANDINGS[row.standing][0]),
+        "standing": str(STANDINGS[Standing(row.standing)][0]),
     }
 
 
-def _notes(request: HttpRequest) -> list[str]:
+def _notes(request: PageRequest) -> list[str]:
     # The conditions may hold a name or an ID number; the sheet says only that there were some.
     chosen = "按筛选条件" if request.GET else "全部"
     return [f"营业日：{request.business_date}　导出人：{request.actor.name}　范围：{chosen}"]
@@ -113,7 +115,7 @@ def _notes(request: HttpRequest) -> list[str]:
 
 @page(EXPORT)
 @require_safe
-def loans(request: HttpRequest) -> FileResponse:
+def loans(request: PageRequest) -> FileResponse:
     """贷款台账：全部符合条件的借据。"""
     actor, today = request.actor, request.business_date
     where = ListFilter(request.GET).wanted(today)
@@ -129,7 +131,7 @@ def loans(request: HttpRequest) -> FileResponse:
 
 @page(EXPORT)
 @require_safe
-def dues(request: HttpRequest) -> FileResponse:
+def dues(request: PageRequest) -> FileResponse:
     """到期与还款台账：符合条件的借据，一期一行。"""
     actor, today = request.actor, request.business_date
     where = ListFilter(request.GET).wanted(today)

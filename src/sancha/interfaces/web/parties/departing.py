@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -17,24 +17,24 @@ from sancha.apps.parties.queries import (
     holds_on_party,
     merge_request,
     merge_sheets,
-    party_ids,
     party_in_scope,
 )
 from sancha.apps.servicing.queries import loans_of_party
-from sancha.interfaces.web.pages import attempt, blame, go, page, post_only
+from sancha.interfaces.web.pages import attempt, go, page, post_only
 from sancha.interfaces.web.parties import forms
-from sancha.interfaces.web.parties.pages import party_page
+from sancha.interfaces.web.parties.pages import other_party, party_page
 from sancha.interfaces.web.parties.requests import cited, details_of
+from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.submission import submission
 from sancha.interfaces.web.tables import Column, Table
-from sancha.kit.errors import DomainError, NotFound
+from sancha.kit.errors import DomainError
 
 READ, EDIT = "parties.view", "parties.edit"
 
 
 @page(EDIT)
 @post_only("parties:detail", "party_id")
-def erase(request: HttpRequest, party_id: int) -> HttpResponse:
+def erase(request: PageRequest, party_id: int) -> HttpResponse:
     """申请删除个人信息。"""
     form = forms.ErasureForm(request.POST)
     if form.is_valid():
@@ -46,24 +46,12 @@ def erase(request: HttpRequest, party_id: int) -> HttpResponse:
 
 @page(EDIT)
 @post_only("parties:detail", "party_id")
-def merge(request: HttpRequest, party_id: int) -> HttpResponse:
+def merge(request: PageRequest, party_id: int) -> HttpResponse:
     """申请把另一档并入这一档。"""
     form = forms.MergeForm(request.POST)
     if form.is_valid():
-        number = form.cleaned_data["duplicate_number"].strip().upper()
-        duplicate = party_ids([number]).get(number)
-        if duplicate is None:
-            blame(
-                form,
-                NotFound(
-                    "PARTY_NOT_FOUND",
-                    _("没有客户号 %(number)s 的客户。") % {"number": number},
-                    field="duplicate_number",
-                    value=number,
-                    fix=_("核对客户号。"),
-                ),
-            )
-        else:
+        duplicate = other_party(form, "duplicate_number", fix=_("核对客户号。"))
+        if duplicate is not None:
             done = attempt(
                 form,
                 operations.request_merge,
@@ -79,7 +67,7 @@ def merge(request: HttpRequest, party_id: int) -> HttpResponse:
 
 @page(READ)
 @require_safe
-def erasure_brief(request: HttpRequest, request_id: int) -> HttpResponse:
+def erasure_brief(request: PageRequest, request_id: int) -> HttpResponse:
     """删除复核任务上的片段：删谁、为什么、有没有妨碍、删后剩什么。"""
     asked = erasure_request(request_id)
     context: dict[str, Any] = {"asked": asked, "clause": cited(asked.clause), "details": details_of(asked)}
@@ -99,7 +87,7 @@ def erasure_brief(request: HttpRequest, request_id: int) -> HttpResponse:
 
 @page(READ)
 @require_safe
-def merge_brief(request: HttpRequest, request_id: int) -> HttpResponse:
+def merge_brief(request: PageRequest, request_id: int) -> HttpResponse:
     """合并复核任务上的片段：两档并排，一样的与不一样的。"""
     asked = merge_request(request_id)
     survivor, duplicate = merge_sheets(request_id)

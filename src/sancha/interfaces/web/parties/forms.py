@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from sancha.apps.access.queries import InstitutionInfo
 from sancha.apps.parties.queries import PartyFilter, erasure_grounds, vocabulary
 from sancha.interfaces.web.access.forms import institution_choices
-from sancha.interfaces.web.forms import DateField, Form
+from sancha.interfaces.web.forms import DateField, Form, lay
 from sancha.rulebook.vocabulary import CustomerKind, choices
 
 WIDE = "f12"
@@ -32,7 +32,7 @@ class PartiesFilter(Form):
     use_required_attribute = False
     q = forms.CharField(label=_("姓名、客户号、完整证件号或电话"), required=False)
     kind = forms.ChoiceField(label=_("客户类别"), required=False, choices=[ANY, *choices(CustomerKind)])
-    q.col = "w2"
+    lay(q, col="w2")
 
     @property
     def wanted(self) -> PartyFilter:
@@ -61,15 +61,15 @@ class RegisterForm(Form):
     industry_name = forms.CharField(label=_("行业名称"), max_length=60, required=False)
     institution_id = forms.TypedChoiceField(label=_("管户机构"), coerce=int)
     officer_id = forms.TypedChoiceField(label=_("管户人"), required=False, coerce=int, empty_value=None)
-    address.col = WIDE
+    lay(address, col=WIDE)
 
     def __init__(self, *args: Any, tree: list[InstitutionInfo], officers: list[tuple[int, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         words = vocabulary()
-        self.fields["id_kind"].choices = words["id_kinds"]
-        self.fields["gender"].choices = [("", _("不填")), *words["genders"]]
-        self.fields["institution_id"].choices = institution_choices(tree)
-        self.fields["officer_id"].choices = [("", _("未定")), *officers]
+        self.offer("id_kind", words["id_kinds"])
+        self.offer("gender", [("", _("不填")), *words["genders"]])
+        self.offer("institution_id", institution_choices(tree))
+        self.offer("officer_id", [("", _("未定")), *officers])
 
 
 class RevealForm(Form):
@@ -79,7 +79,7 @@ class RevealForm(Form):
         label=_("要看的栏目"), choices=REVEAL, widget=forms.CheckboxSelectMultiple
     )
     reason = forms.CharField(label=_("理由"), max_length=200, help_text=_("查看会留痕：谁、何时、看了什么、为什么。"))
-    fields_wanted.col = reason.col = WIDE
+    lay(fields_wanted, reason, col=WIDE)
 
 
 class AmendForm(Form):
@@ -89,11 +89,11 @@ class AmendForm(Form):
     value = forms.CharField(label=_("改为"), max_length=200)
     source = forms.ChoiceField(label=_("来源"))
     reason = forms.CharField(label=_("理由"), max_length=200)
-    reason.col = WIDE
+    lay(reason, col=WIDE)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["source"].choices = vocabulary()["sources"]
+        self.offer("source", vocabulary()["sources"])
 
 
 class ContactForm(Form):
@@ -105,7 +105,7 @@ class ContactForm(Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["channel"].choices = vocabulary()["channels"]
+        self.offer("channel", vocabulary()["channels"])
 
 
 class RelationForm(Form):
@@ -118,7 +118,7 @@ class RelationForm(Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["kind"].choices = vocabulary()["relations"]
+        self.offer("kind", vocabulary()["relations"])
 
 
 class ErasureForm(Form):
@@ -126,11 +126,11 @@ class ErasureForm(Form):
 
     ground = forms.ChoiceField(label=_("事由"))
     reason = forms.CharField(label=_("说明"), max_length=200, help_text=_("如：本人 3 月 2 日书面申请，附件存档。"))
-    ground.col = reason.col = WIDE
+    lay(ground, reason, col=WIDE)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["ground"].choices = erasure_grounds()
+        self.offer("ground", erasure_grounds())
 
 
 class MergeForm(Form):
@@ -140,23 +140,23 @@ class MergeForm(Form):
         label=_("要并入本档的客户号"), max_length=11, help_text=_("C 加十位数字；其借据与档案归本档，旧号仍查得到。")
     )
     reason = forms.CharField(label=_("理由"), max_length=200)
-    duplicate_number.col = reason.col = WIDE
+    lay(duplicate_number, reason, col=WIDE)
+
+
+ENTRY_TOPICS = (
+    ("visit.finding", _("走访所见")), ("household.income", _("家庭收入")), ("business.turnover", _("经营流水")),
+    ("credit.report", _("征信情况")), ("reputation.neighbors", _("邻里评价")), ("asset.statement", _("资产情况")), ("other.note", _("其他")),
+)  # fmt: skip
 
 
 class EntryForm(Form):
     """信用档案条目：一件事实，注明来源。"""
 
-    topic = forms.ChoiceField(
-        label=_("事项"),
-        choices=[
-            ("visit.finding", _("走访所见")), ("household.income", _("家庭收入")), ("business.turnover", _("经营流水")),
-            ("credit.report", _("征信情况")), ("reputation.neighbors", _("邻里评价")), ("asset.statement", _("资产情况")), ("other.note", _("其他")),
-        ],
-    )  # fmt: skip
+    topic = forms.ChoiceField(label=_("事项"), choices=ENTRY_TOPICS)
     source = forms.ChoiceField(label=_("来源"))
     text = forms.CharField(label=_("内容"), max_length=500, widget=forms.Textarea(attrs={"rows": 2}))
-    text.col = WIDE
+    lay(text, col=WIDE)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["source"].choices = vocabulary()["sources"]
+        self.offer("source", vocabulary()["sources"])

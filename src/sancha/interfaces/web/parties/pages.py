@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from sancha.apps.parties.queries import EntryRow, party_detail
+from sancha.apps.parties.queries import EntryRow, party_detail, party_ids
 from sancha.apps.servicing.queries import loans_of_party
 from sancha.interfaces.web.forms import Form
 from sancha.interfaces.web.loans.listing import loan_table
 from sancha.interfaces.web.loans.words import pill
-from sancha.interfaces.web.pages import show
+from sancha.interfaces.web.pages import blame, show
 from sancha.interfaces.web.parties import forms
 from sancha.interfaces.web.parties.requests import departing_context
+from sancha.interfaces.web.request import PageRequest
+from sancha.kit.errors import NotFound
 
 EDIT, REVEAL = "parties.edit", "parties.reveal"
-TOPICS = dict(forms.EntryForm.base_fields["topic"].choices) | {
+TOPICS = dict(forms.ENTRY_TOPICS) | {
     "party.amended": _("资料更正"),
     "party.claimed": _("再次登记时所填不同"),
     "party.merged": _("并档"),
@@ -31,7 +33,7 @@ FIELDS = (
 
 
 def party_page(
-    request: HttpRequest, party_id: int, *, clear: dict[str, Any] | None = None, **bound: Form
+    request: PageRequest, party_id: int, *, clear: dict[str, Any] | None = None, **bound: Form
 ) -> HttpResponse:
     """客户一档；``bound`` 是填错了的表单，填过的不丢。"""
     actor, today = request.actor, request.business_date
@@ -59,6 +61,16 @@ def party_page(
         **departing_context(actor, party_id, today),
     }
     return show(request, "parties/detail.html", context | bound)
+
+
+def other_party(form: Form, field: str, *, fix: str) -> int | None:
+    """``field`` 栏所填客户号的客户；没有的记到这一栏上，返回 None。"""
+    number = form.cleaned_data[field].strip().upper()
+    found = party_ids([number]).get(number)
+    if found is None:
+        said = _("没有客户号 %(number)s 的客户。") % {"number": number}
+        blame(form, NotFound("PARTY_NOT_FOUND", said, field=field, value=number, fix=fix))
+    return found
 
 
 def _step(entry: EntryRow) -> dict[str, Any]:

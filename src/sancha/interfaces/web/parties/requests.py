@@ -76,5 +76,5 @@ def departing_context(actor: Actor, party_id: int, today: Any) -> dict[str, Any]
 
 
 def _earliest(holds: list[Hold]) -> Any:
-    days = [hold.until for hold in holds]
-    return max(days) if days and all(days) else None  # type: ignore[type-var]  # all of them are days
+    days = [hold.until for hold in holds if hold.until is not None]
+    return max(days) if days and len(days) == len(holds) else None

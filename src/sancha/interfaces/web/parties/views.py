@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.html import format_html
@@ -13,12 +11,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from sancha.apps.access.queries import holders_of, institution_tree
 from sancha.apps.parties import operations
-from sancha.apps.parties.queries import PartyRow, list_parties, party_ids, party_in_scope
-from sancha.interfaces.web.pages import attempt, blame, go, page, post_only, show, submission_key
+from sancha.apps.parties.queries import PartyRow, list_parties, party_in_scope
+from sancha.interfaces.web.pages import attempt, go, own_institution, page, post_only, show
 from sancha.interfaces.web.parties import forms
-from sancha.interfaces.web.parties.pages import party_page
+from sancha.interfaces.web.parties.pages import other_party, party_page
+from sancha.interfaces.web.request import PageRequest
+from sancha.interfaces.web.submission import submission
 from sancha.interfaces.web.tables import Column, Pagination, Table, page_number
-from sancha.kit.errors import NotFound
 
 READ, EDIT, REVEAL = "parties.view", "parties.edit", "parties.reveal"
 OFFICER_POST = "LOAN_OFFICER"
@@ -52,7 +51,7 @@ def _table(rows: list[PartyRow], pagination: Pagination) -> Table:
 
 @page(READ)
 @require_safe
-def parties(request: HttpRequest) -> HttpResponse:
+def parties(request: PageRequest) -> HttpResponse:
     """客户一览（遮蔽）。"""
     form = forms.PartiesFilter(request.GET)
     found = list_parties(actor=request.actor, filters=form.wanted, page=page_number(request.GET))
@@ -61,7 +60,7 @@ def parties(request: HttpRequest) -> HttpResponse:
 
 @page(READ)
 @require_safe
-def party(request: HttpRequest, party_id: int) -> HttpResponse:
+def party(request: PageRequest, party_id: int) -> HttpResponse:
     """客户一档；旧档已并入别的一档的，转到那一档。"""
     found = party_in_scope(request.actor, party_id)
     if found.pk != party_id:
@@ -69,17 +68,14 @@ def party(request: HttpRequest, party_id: int) -> HttpResponse:
     return party_page(request, party_id)
 
 
-def _common(request: HttpRequest) -> dict[str, Any]:
-    return {"actor": request.actor, "key": submission_key(request), "on": request.business_date}
-
-
 @page(EDIT)
 @require_http_methods(["GET", "HEAD", "POST"])
-def register(request: HttpRequest) -> HttpResponse:
+def register(request: PageRequest) -> HttpResponse:
     """登记客户：同一证件已有档的，直接进那一档。"""
     actor, today = request.actor, request.business_date
     officers = [
-        (person.id, person.name) for person in holders_of(OFFICER_POST, institution_id=actor.institution_id, on=today)
+        (person.id, person.name)
+        for person in holders_of(OFFICER_POST, institution_id=own_institution(request), on=today)
     ]
     form = forms.RegisterForm(
         request.POST or None,
@@ -88,7 +84,7 @@ def register(request: HttpRequest) -> HttpResponse:
         initial={"institution_id": actor.institution_id, "name": request.GET.get("name", "")},
     )
     if request.method == "POST" and form.is_valid():
-        done = attempt(form, operations.register_party, **_common(request), **form.cleaned_data)
+        done = attempt(form, operations.register_party, **submission(request), **form.cleaned_data)
         if done is not None:
             return go(
                 request,
@@ -101,7 +97,7 @@ def register(request: HttpRequest) -> HttpResponse:
 
 @page(REVEAL)
 @post_only("parties:detail", "party_id")
-def reveal(request: HttpRequest, party_id: int) -> HttpResponse:
+def reveal(request: PageRequest, party_id: int) -> HttpResponse:
     """查看明文：先留痕，再在这一页显示一次。"""
     form = forms.RevealForm(request.POST)
     if form.is_valid():
@@ -109,7 +105,7 @@ def reveal(request: HttpRequest, party_id: int) -> HttpResponse:
         done = attempt(
             form,
             operations.reveal_party,
-            **_common(request),
+            **submission(request),
             party_id=party_id,
             fields=given["fields_wanted"],
             reason=given["reason"],
@@ -122,7 +118,7 @@ def reveal(request: HttpRequest, party_id: int) -> HttpResponse:
 
 @page(EDIT)
 @post_only("parties:detail", "party_id")
-def amend(request: HttpRequest, party_id: int) -> HttpResponse:
+def amend(request: PageRequest, party_id: int) -> HttpResponse:
     """更正资料。"""
     form = forms.AmendForm(request.POST)
     if form.is_valid():
@@ -130,7 +126,7 @@ def amend(request: HttpRequest, party_id: int) -> HttpResponse:
         done = attempt(
             form,
             operations.amend_party,
-            **_common(request),
+            **submission(request),
             party_id=party_id,
             changes={given["field"]: given["value"]},
             reason=given["reason"],
@@ -143,12 +139,12 @@ def amend(request: HttpRequest, party_id: int) -> HttpResponse:
 
 @page(EDIT)
 @post_only("parties:detail", "party_id")
-def add_contact(request: HttpRequest, party_id: int) -> HttpResponse:
+def add_contact(request: PageRequest, party_id: int) -> HttpResponse:
     """添联系方式。"""
     form = forms.ContactForm(request.POST)
     if (
         form.is_valid()
-        and attempt(form, operations.add_contact, **_common(request), party_id=party_id, **form.cleaned_data)
+        and attempt(form, operations.add_contact, **submission(request), party_id=party_id, **form.cleaned_data)
         is not None
     ):
         return go(request, "parties:detail", party_id, said=_("联系方式已添加。"))
@@ -157,35 +153,24 @@ def add_contact(request: HttpRequest, party_id: int) -> HttpResponse:
 
 @page(EDIT)
 @post_only("parties:detail", "party_id")
-def add_relation(request: HttpRequest, party_id: int) -> HttpResponse:
+def add_relation(request: PageRequest, party_id: int) -> HttpResponse:
     """添关系。"""
     form = forms.RelationForm(request.POST)
     if form.is_valid():
-        given = dict(form.cleaned_data)
-        number = given.pop("other_number").strip().upper()
-        other = party_ids([number]).get(number)
-        if other is None:
-            blame(
-                form,
-                NotFound(
-                    "PARTY_NOT_FOUND",
-                    _("没有客户号 %(number)s 的客户。") % {"number": number},
-                    field="other_number",
-                    value=number,
-                    fix=_("先登记此人，或核对客户号。"),
-                ),
+        given = {name: value for name, value in form.cleaned_data.items() if name != "other_number"}
+        other = other_party(form, "other_number", fix=_("先登记此人，或核对客户号。"))
+        if other is not None:
+            done = attempt(
+                form, operations.add_relation, **submission(request), party_id=party_id, other_id=other, **given
             )
-        elif (
-            attempt(form, operations.add_relation, **_common(request), party_id=party_id, other_id=other, **given)
-            is not None
-        ):
-            return go(request, "parties:detail", party_id, said=_("关系已添加。"))
+            if done is not None:
+                return go(request, "parties:detail", party_id, said=_("关系已添加。"))
     return party_page(request, party_id, relation_form=form)
 
 
 @page(EDIT)
 @post_only("parties:detail", "party_id")
-def add_entry(request: HttpRequest, party_id: int) -> HttpResponse:
+def add_entry(request: PageRequest, party_id: int) -> HttpResponse:
     """记信用档案。"""
     form = forms.EntryForm(request.POST)
     if form.is_valid():
@@ -193,7 +178,7 @@ def add_entry(request: HttpRequest, party_id: int) -> HttpResponse:
         done = attempt(
             form,
             operations.record_fact,
-            **_common(request),
+            **submission(request),
             party_id=party_id,
             topic=given["topic"],
             source=given["source"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -25,6 +25,7 @@ from sancha.interfaces.web.forms import Form
 from sancha.interfaces.web.pages import attempt, go, page, post_only, show
 from sancha.interfaces.web.products.forms import ProductForm, RateCardForm, VersionForm, WithdrawForm
 from sancha.interfaces.web.products.terms import Change, changes, clause_changes, show_percent
+from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.submission import submission
 from sancha.interfaces.web.tables import Column, Table
 from sancha.rulebook.product_terms import LprRate
@@ -73,7 +74,7 @@ def _rate_changes(found: DraftInfo) -> list[Change]:
 
 @page(WRITE)
 @require_http_methods(["GET", "HEAD", "POST"])
-def create(request: HttpRequest) -> HttpResponse:
+def create(request: PageRequest) -> HttpResponse:
     """建产品，随后起草首个版本。"""
     form = ProductForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -85,7 +86,7 @@ def create(request: HttpRequest) -> HttpResponse:
 
 @page(WRITE)
 @require_http_methods(["GET", "HEAD", "POST"])
-def draft_version(request: HttpRequest, product_id: int) -> HttpResponse:
+def draft_version(request: PageRequest, product_id: int) -> HttpResponse:
     """起草新版本：从现行版本改起；首个版本可以照抄另一个产品的条款。"""
     info = product_info(product_id=product_id, on=request.business_date)
     base = _base_of(request, product_id)
@@ -116,7 +117,7 @@ def draft_version(request: HttpRequest, product_id: int) -> HttpResponse:
     return show(request, "products/draft_version.html", context)
 
 
-def _base_of(request: HttpRequest, product_id: int) -> VersionInfo | None:
+def _base_of(request: PageRequest, product_id: int) -> VersionInfo | None:
     """从哪个版本改起：自己的最新版本；还没有版本的，照抄 ``?copy=`` 的那个产品。"""
     if own := version_history(product_id=product_id):
         return own[0]
@@ -127,14 +128,14 @@ def _base_of(request: HttpRequest, product_id: int) -> VersionInfo | None:
 
 @page(WRITE)
 @post_only("products:detail", "product_id")
-def withdraw(request: HttpRequest, product_id: int) -> HttpResponse:
+def withdraw(request: PageRequest, product_id: int) -> HttpResponse:
     """起草停办。"""
     return _propose(request, product_id, WithdrawForm(request.POST), operations.propose_withdrawal)
 
 
 @page(WRITE)
 @require_http_methods(["GET", "HEAD", "POST"])
-def draft_rate(request: HttpRequest, product_id: int) -> HttpResponse:
+def draft_rate(request: PageRequest, product_id: int) -> HttpResponse:
     """起草利率。"""
     history = version_history(product_id=product_id)
     info = product_info(product_id=product_id, on=request.business_date)
@@ -150,7 +151,7 @@ def draft_rate(request: HttpRequest, product_id: int) -> HttpResponse:
     return show(request, "products/propose.html", {"form": form, "product": info, "heading": _("起草利率")})
 
 
-def _propose(request: HttpRequest, product_id: int, form: Form, operation: Any) -> HttpResponse:
+def _propose(request: PageRequest, product_id: int, form: Form, operation: Any) -> HttpResponse:
     if form.is_valid():
         done = attempt(form, operation, **submission(request), product_id=product_id, **form.cleaned_data)
         if done is not None:
@@ -162,14 +163,14 @@ def _propose(request: HttpRequest, product_id: int, form: Form, operation: Any) 
 
 @page(READ)
 @require_safe
-def draft_page(request: HttpRequest, draft_id: int) -> HttpResponse:
+def draft_page(request: PageRequest, draft_id: int) -> HttpResponse:
     """一份修订稿：改了什么、谁起草、复核到哪一步。"""
     return render(request, "products/draft.html", _draft_context(draft_id))
 
 
 @page(READ)
 @require_safe
-def draft_brief(request: HttpRequest, draft_id: int) -> HttpResponse:
+def draft_brief(request: PageRequest, draft_id: int) -> HttpResponse:
     """任务页上的片段：改了什么。"""
     return render(request, "products/draft_brief.html", _draft_context(draft_id))
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from sancha.apps.access.queries import InstitutionInfo
 from sancha.interfaces.web.access.forms import institution_choices
-from sancha.interfaces.web.forms import DateField, Form, RateField
+from sancha.interfaces.web.forms import DateField, Form, RateField, lay
 from sancha.interfaces.web.products.terms import ITEMS, Item, assemble, pick, read, shown
 from sancha.rulebook.vocabulary import CustomerKind, choices, label
 
@@ -29,7 +29,7 @@ class ProductForm(Form):
     customer_kinds = forms.MultipleChoiceField(
         label=_("对象"), choices=choices(CustomerKind), widget=forms.CheckboxSelectMultiple
     )
-    customer_kinds.col = "f12"
+    lay(customer_kinds, col="f12")
 
 
 class VersionForm(Form):
@@ -44,8 +44,9 @@ class VersionForm(Form):
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text=_("规则库的条款代码，以逗号或空格分开。"),
     )
-    valid_from.starred = reason.starred = clauses.starred = True
-    reason.col, clauses.col = "f8", "f12"
+    lay(valid_from, reason, clauses, starred=True)
+    lay(reason, col="f8")
+    lay(clauses, col="f12")
 
     def __init__(
         self, *args: Any, document: dict[str, Any], based_on: list[str], valid_from: date, **kwargs: Any
@@ -54,9 +55,8 @@ class VersionForm(Form):
         super().__init__(*args, initial=initial, **kwargs)
         for item in ITEMS:
             control = item.codec.control()
-            control.label, control.help_text, control.col = item.title, item.hint, item.col
-            control.required, control.suffix = False, item.suffix
-            control.starred = not item.optional and not item.only
+            control.label, control.help_text, control.required = item.title, item.hint, False
+            lay(control, col=item.col, suffix=item.suffix, starred=not item.optional and not item.only)
             self.fields[f"terms.{item.path}"] = control
             self.initial[f"terms.{item.path}"] = shown(item, pick(document, item.path))
         self.read: dict[str, Any] = {}
@@ -110,7 +110,7 @@ class WithdrawForm(Form):
 
     valid_from = DateField(label=_("停办日"), help_text=_("自这天起不再登记新借据；已登记的照旧。"))
     reason = forms.CharField(label=_("理由"), max_length=200)
-    valid_from.col = reason.col = "f12"
+    lay(valid_from, reason, col="f12")
 
 
 class RateCardForm(Form):
@@ -122,12 +122,12 @@ class RateCardForm(Form):
     rate_ppm = RateField(label=_("年利率"), required=False)
     spread_bp = forms.IntegerField(label=_("加点（bp）"), required=False)
     reason = forms.CharField(label=_("调整说明"), max_length=200, required=False)
-    reason.col = "f8"
+    lay(reason, col="f8")
 
     def __init__(
         self, *args: Any, tree: list[InstitutionInfo], kinds: tuple[CustomerKind, ...], by_spread: bool, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["institution_id"].choices = institution_choices(tree)
-        self.fields["customer_kind"].choices = [(kind.value, label(kind)) for kind in kinds]
+        self.offer("institution_id", institution_choices(tree))
+        self.offer("customer_kind", [(kind.value, label(kind)) for kind in kinds])
         del self.fields["rate_ppm" if by_spread else "spread_bp"]

@@ -84,7 +84,7 @@ def read_percent(text: str) -> int:
 
 def _choice(kind: type[StrEnum], parameter: str = "") -> Codec:
     named = {member.value: label(member) for member in kind}
-    options = list(named.items())
+    options: list[tuple[str, Any]] = list(named.items())
     if parameter:
         options.insert(0, (MARK + parameter, _("取自参数 %(code)s") % {"code": parameter}))
     return Codec(
@@ -95,7 +95,7 @@ def _choice(kind: type[StrEnum], parameter: str = "") -> Codec:
 
 
 def _flag(parameter: str = "") -> Codec:
-    options = [("1", gettext_lazy("是")), ("0", gettext_lazy("否"))]
+    options: list[tuple[str, Any]] = [("1", gettext_lazy("是")), ("0", gettext_lazy("否"))]
     if parameter:
         options.insert(0, (MARK + parameter, _("取自参数 %(code)s") % {"code": parameter}))
     return Codec(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.html import format_html
@@ -24,6 +24,7 @@ from sancha.apps.products.queries import (
 from sancha.interfaces.web.loans.words import pill
 from sancha.interfaces.web.pages import page
 from sancha.interfaces.web.products.forms import WithdrawForm
+from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.tables import Column, Table
 from sancha.interfaces.web.templatetags import sancha as words
 from sancha.kernel.daycount import DayCount
@@ -39,7 +40,7 @@ READ, WRITE = "products.view", "products.edit"
 
 @page(READ)
 @require_safe
-def products(request: HttpRequest) -> HttpResponse:
+def products(request: PageRequest) -> HttpResponse:
     """产品一览。"""
     rows = list_products(actor=request.actor, on=request.business_date)
     table = Table(
@@ -73,7 +74,7 @@ def products(request: HttpRequest) -> HttpResponse:
 
 @page(READ)
 @require_safe
-def product(request: HttpRequest, product_id: int) -> HttpResponse:
+def product(request: PageRequest, product_id: int) -> HttpResponse:
     """一个产品：各版本与所选版本的条款。"""
     today = request.business_date
     versions = version_history(product_id=product_id)
@@ -105,7 +106,7 @@ def product(request: HttpRequest, product_id: int) -> HttpResponse:
     return render(request, "products/detail.html", context)
 
 
-def _without_versions(request: HttpRequest, product_id: int) -> HttpResponse:
+def _without_versions(request: PageRequest, product_id: int) -> HttpResponse:
     """还没有版本的产品：去起草，或等复核。"""
     info = product_info(product_id=product_id, on=request.business_date)
     waiting = open_drafts(product_id=product_id)

@@ -6,7 +6,7 @@ import calendar
 from datetime import date
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.html import format_html
@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from sancha.apps.businessday.operations import publish_calendar_year
 from sancha.apps.businessday.queries import calendar_years, holidays_of
 from sancha.interfaces.web.pages import attempt, go, page, post_only, show
+from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.rulebook.forms import CalendarForm, as_lines
 from sancha.interfaces.web.submission import submission
 from sancha.interfaces.web.tables import Column, Table
@@ -29,7 +30,7 @@ SUNDAY_FIRST, SATURDAY = 6, 5
 
 @page(READ)
 @require_safe
-def years(request: HttpRequest) -> HttpResponse:
+def years(request: PageRequest) -> HttpResponse:
     """年历一览。"""
     this = request.business_date.year
     rows = calendar_years(first_year=this - BEFORE, last_year=this + AFTER)
@@ -61,12 +62,12 @@ def _known(year: int) -> int:
 
 @page(READ)
 @require_safe
-def year(request: HttpRequest, year: int) -> HttpResponse:
+def year(request: PageRequest, year: int) -> HttpResponse:
     """一年的放假安排。"""
     return _year(request, _known(year))
 
 
-def _year(request: HttpRequest, year: int, form: CalendarForm | None = None) -> HttpResponse:
+def _year(request: PageRequest, year: int, form: CalendarForm | None = None) -> HttpResponse:
     days = holidays_of(year=year)
     info = calendar_years(first_year=year, last_year=year)[0]
     initial = {"holidays": as_lines(days, "holiday"), "makeup": as_lines(days, "makeup")}
@@ -101,7 +102,7 @@ def _cell(day: date, month: int, days: dict[date, tuple[str, str]]) -> dict[str,
 
 @page(WRITE)
 @post_only("rulebook:calendar-year", "year")
-def publish(request: HttpRequest, year: int) -> HttpResponse:
+def publish(request: PageRequest, year: int) -> HttpResponse:
     """录入公布的安排，成为新版本。"""
     form = CalendarForm(request.POST)
     if form.is_valid():

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from sancha.apps.businessday.operations import CalendarDay
-from sancha.interfaces.web.forms import Form
+from sancha.interfaces.web.forms import Form, lay
 from sancha.rulebook.rulebase import rulebase
 from sancha.rulebook.rules import Stage
 from sancha.rulebook.vocabulary import choices
@@ -26,7 +26,7 @@ class ParameterFilter(Form):
     use_required_attribute = False
     q = forms.CharField(label=_("名称、代码、条款、来源"), required=False)
     unsure = forms.BooleanField(label=_("只看待核的"), required=False)
-    q.col = "w2"
+    lay(q, col="w2")
 
 
 class RuleFilter(Form):
@@ -36,13 +36,13 @@ class RuleFilter(Form):
     q = forms.CharField(label=_("名称、代码、条款、说明"), required=False)
     program = forms.ChoiceField(label=_("项目"), required=False)
     stage = forms.ChoiceField(label=_("环节"), required=False)
-    q.col = "w2"
+    lay(q, col="w2")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         programs = sorted({rule.program for versions in rulebase().rules.values() for rule in versions})
-        self.fields["program"].choices = [("", _now("全部")), *((code, code) for code in programs)]
-        self.fields["stage"].choices = [("", _now("全部")), *choices(Stage)]
+        self.offer("program", [("", _now("全部")), *((code, code) for code in programs)])
+        self.offer("stage", [("", _now("全部")), *choices(Stage)])
 
 
 class CalendarForm(Form):
@@ -57,7 +57,7 @@ class CalendarForm(Form):
         help_text=_("一行一天：2027-02-13 春节调休"),
     )  # fmt: skip
     source = forms.CharField(label=_("来源（文号）"), max_length=200, help_text=_("如：国办发明电〔2026〕×号。"))
-    holidays.col = makeup.col = source.col = "f12"
+    lay(holidays, makeup, source, col="f12")
 
     def clean_holidays(self) -> list[CalendarDay]:
         return list(_days(self.cleaned_data["holidays"], "holiday"))

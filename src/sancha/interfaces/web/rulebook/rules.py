@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.html import format_html
@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from sancha.interfaces.web.pages import page
+from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.rulebook.forms import RuleFilter
 from sancha.interfaces.web.rulebook.views import READ, unsure_badge, value_text
 from sancha.interfaces.web.tables import Column, Table
@@ -30,7 +31,7 @@ OUTCOME_TONES = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.UNKNOWN: "a
 
 @page(READ)
 @require_safe
-def rules(request: HttpRequest) -> HttpResponse:
+def rules(request: PageRequest) -> HttpResponse:
     """规则一览与条款覆盖。"""
     today: date = request.business_date
     form = RuleFilter(request.GET)
@@ -110,7 +111,7 @@ def _unmapped(base: Rulebase) -> list[Clause]:
 
 @page(READ)
 @require_safe
-def rule_page(request: HttpRequest, code: str) -> HttpResponse:
+def rule_page(request: PageRequest, code: str) -> HttpResponse:
     """一条规则：条件、依据、参数、用到的事实、例子、各版。"""
     base = rulebase()
     today: date = request.business_date

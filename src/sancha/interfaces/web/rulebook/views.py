@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from sancha.interfaces.web.pages import page
+from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.rulebook.forms import ParameterFilter
 from sancha.interfaces.web.tables import Column, Table
 from sancha.interfaces.web.templatetags import sancha as words
@@ -59,7 +60,7 @@ def _current(values: tuple[Parameter, ...], on: date) -> Parameter:
 
 @page(READ)
 @require_safe
-def parameters(request: HttpRequest) -> HttpResponse:
+def parameters(request: PageRequest) -> HttpResponse:
     """参数一览与覆盖数字。"""
     today: date = request.business_date
     form = ParameterFilter(request.GET)
@@ -123,7 +124,7 @@ def _clause(code: str) -> str:
 
 @page(READ)
 @require_safe
-def parameter_page(request: HttpRequest, code: str) -> HttpResponse:
+def parameter_page(request: PageRequest, code: str) -> HttpResponse:
     """一个参数：今天的值、历史、条款与出处。"""
     today: date = request.business_date
     try:

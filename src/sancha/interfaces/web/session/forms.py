@@ -9,7 +9,7 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.utils.translation import gettext_lazy as _
 from pydantic import SecretStr
 
-from sancha.interfaces.web.forms import Form, Frame
+from sancha.interfaces.web.forms import Form, Frame, lay
 
 
 class LoginForm(Frame, AuthenticationForm):
@@ -26,7 +26,7 @@ class LoginForm(Frame, AuthenticationForm):
         self.fields["password"].label = _("密码")
         self.fields["username"].widget.attrs["autocapitalize"] = "none"
         for field in self.fields.values():
-            field.col = "f12"
+            lay(field, col="f12")
 
     def clean_username(self) -> str:
         return str(self.cleaned_data["username"]).strip().lower()
@@ -39,7 +39,7 @@ def _secret(label: Any, autocomplete: str, help_text: Any = "") -> forms.CharFie
         help_text=help_text,
         widget=forms.PasswordInput(attrs={"autocomplete": autocomplete}),
     )
-    field.col = "f12"
+    lay(field, col="f12")
     return field
 
 
@@ -71,7 +71,7 @@ class CodeForm(Form):
         error_messages={"invalid": _("请填验证器上显示的六位数字。")},
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "one-time-code", "maxlength": "8"}),
     )
-    code.col = "f12"
+    lay(code, col="f12")
 
     def clean_code(self) -> str:
         return "".join(str(self.cleaned_data["code"]).split())
@@ -86,4 +86,4 @@ class VerifyForm(CodeForm):
         error_messages={"invalid": _("请填验证器上显示的六位数字，或十位恢复码。")},
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "maxlength": "12", "autocapitalize": "none"}),
     )
-    code.col = "f12"
+    lay(code, col="f12")

@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from django.contrib.auth import get_user_model
-from django.http import HttpRequest
 from django_otp import devices_for_user, login
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -21,6 +20,7 @@ from pydantic import SecretStr
 
 from sancha.apps.access.operations.secrets_once import NOT_GENERATED, SECRET_DIGEST, shown_once
 from sancha.apps.access.queries import account_actor, person_detail
+from sancha.interfaces.web.request import SessionRequest, account_of
 from sancha.kit.actor import Actor
 from sancha.kit.errors import Conflict, DomainError, NotPermitted
 from sancha.kit.operation import keyed_digest, operation, write_audit
@@ -174,7 +174,7 @@ def _drop_devices(user: Any) -> dict[str, Any]:
     return {"subject": f"person:{user.pk}"}
 
 
-def passed(request: HttpRequest, code: str) -> bool:
+def passed(request: SessionRequest, code: str) -> bool:
     """核对登录验证码或恢复码；对了即记进会话。连错会按 2 的幂次延长等待（django-otp 自带）。恢复码用一个少一个，并留痕。"""
     if code.isdigit():
         device = device_of(request.user, confirmed=True)
@@ -185,7 +185,7 @@ def passed(request: HttpRequest, code: str) -> bool:
     if not right:
         return False
     if isinstance(device, StaticDevice):
-        person_id = request.user.pk
+        person_id = account_of(request).pk
         write_audit(
             actor=account_actor(person_id), operation="access.use_recovery_code", subject=f"person:{person_id}",
             data={"left": codes_left(person_id)},
@@ -198,7 +198,7 @@ def _recovery_of(user: Any) -> StaticDevice | None:
     return next((d for d in devices_for_user(user) if isinstance(d, StaticDevice)), None)
 
 
-def trust(request: HttpRequest) -> None:
+def trust(request: SessionRequest) -> None:
     """刚绑定好的会话就算验过，不必马上再填一次。"""
     device = device_of(request.user, confirmed=True)
     assert device is not None, "trust() follows confirm()"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
 from django.contrib import auth, messages
-from django.http import HttpRequest, HttpResponse
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
@@ -16,7 +19,19 @@ from django.views.decorators.http import require_http_methods, require_safe
 from sancha.apps.access.operations import change_password
 from sancha.apps.access.queries import HoldingInfo, account_actor, holdings_of
 from sancha.interfaces.web.middleware import HOLDING, INSTITUTION, SECOND_FACTOR_DUE, business_date_or_calendar
-from sancha.interfaces.web.pages import attempt, go, personal, post_only, public, show, submission_key
+from sancha.interfaces.web.pages import (
+    View,
+    attempt,
+    go,
+    mark,
+    personal,
+    post_only,
+    public,
+    show,
+    submission_key,
+    succeeds,
+)
+from sancha.interfaces.web.request import SessionRequest, account_of
 from sancha.interfaces.web.session import second_factor
 from sancha.interfaces.web.session.forms import CodeForm, LoginForm, PasswordForm, VerifyForm
 from sancha.interfaces.web.session.samples import sample_logins
@@ -25,17 +40,12 @@ from sancha.rulebook.posts import needs_second_factor
 TOO_MANY = 429
 
 
-def step(name: str) -> Any:
+def step(name: str) -> Callable[[View], View]:
     """登录步骤：中间件据此放行正在补的那一步。"""
-
-    def mark(view: Any) -> Any:
-        view.login_step = name
-        return view
-
-    return mark
+    return functools.partial(mark, login_step=name)
 
 
-def next_of(request: HttpRequest) -> str:
+def next_of(request: SessionRequest) -> str:
     """登录后要去的页；只认本站网址。"""
     url = request.POST.get("next") or request.GET.get("next") or ""
     safe = url_has_allowed_host_and_scheme(url, allowed_hosts={request.get_host()}, require_https=request.is_secure())
@@ -45,7 +55,7 @@ def next_of(request: HttpRequest) -> str:
 @public
 @sensitive_post_parameters("password")
 @require_http_methods(["GET", "HEAD", "POST"])
-def login(request: HttpRequest) -> HttpResponse:
+def login(request: SessionRequest) -> HttpResponse:
     """用户名与密码。"""
     if request.user.is_authenticated:
         return redirect(next_of(request))
@@ -69,24 +79,24 @@ def login(request: HttpRequest) -> HttpResponse:
 @step("logout")
 @personal
 @post_only("home")
-def logout(request: HttpRequest) -> HttpResponse:
+def logout(request: SessionRequest) -> HttpResponse:
     """退出。"""
     auth.logout(request)
     messages.success(request, _("已退出。"))
     return redirect(settings.LOGOUT_REDIRECT_URL)
 
 
-def _posts(request: HttpRequest) -> list[HoldingInfo]:
-    home = request.user.institution_id  # type: ignore[union-attr]
-    return holdings_of(request.user.pk, business_date_or_calendar(home))
+def _posts(request: SessionRequest) -> list[HoldingInfo]:
+    account = account_of(request)
+    return holdings_of(account.pk, business_date_or_calendar(account.institution_id))
 
 
-def _take(request: HttpRequest, holding: HoldingInfo) -> None:
+def _take(request: SessionRequest, holding: HoldingInfo) -> None:
     request.session[HOLDING] = holding.id
     request.session[INSTITUTION] = holding.institution_id
 
 
-def _take_only_post(request: HttpRequest) -> None:
+def _take_only_post(request: SessionRequest) -> None:
     """只有一个岗位就不必选。"""
     posts = _posts(request)
     if len(posts) == 1:
@@ -95,7 +105,7 @@ def _take_only_post(request: HttpRequest) -> None:
 
 @personal
 @require_http_methods(["GET", "HEAD", "POST"])
-def choose_post(request: HttpRequest) -> HttpResponse:
+def choose_post(request: SessionRequest) -> HttpResponse:
     """选岗位、切换岗位。只能选自己当日有效的任职。"""
     posts = _posts(request)
     wrong = False
@@ -118,7 +128,7 @@ def choose_post(request: HttpRequest) -> HttpResponse:
 
 @personal
 @require_safe
-def posts_menu(request: HttpRequest) -> HttpResponse:
+def posts_menu(request: SessionRequest) -> HttpResponse:
     """顶栏里的岗位清单（点开才取）。"""
     return render(request, "session/posts_menu.html", {"posts": _posts(request)})
 
@@ -127,20 +137,22 @@ def posts_menu(request: HttpRequest) -> HttpResponse:
 @personal
 @sensitive_post_parameters("old", "new", "again")
 @require_http_methods(["GET", "HEAD", "POST"])
-def password(request: HttpRequest) -> HttpResponse:
+def password(request: SessionRequest) -> HttpResponse:
     """改本人密码；首次登录、重置之后必须改。"""
-    forced = request.user.must_change_password  # type: ignore[union-attr]
+    account = account_of(request)
+    forced = account.must_change_password
     form = PasswordForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         done = attempt(
             form,
             change_password,
-            actor=account_actor(request.user.pk),
+            actor=account_actor(account.pk),
             key=submission_key(request),
-            on=business_date_or_calendar(request.user.institution_id),  # type: ignore[union-attr]
+            on=business_date_or_calendar(account.institution_id),
             **form.secrets,
         )
         if done is not None:
+            assert isinstance(request.user, AbstractBaseUser), "a personal page has somebody logged in"
             request.user.refresh_from_db()
             auth.update_session_auth_hash(request, request.user)  # this session lives on, others end
             return go(request, settings.LOGIN_REDIRECT_URL, said=_("密码已修改，其他地方的登录已失效。"))
@@ -150,7 +162,7 @@ def password(request: HttpRequest) -> HttpResponse:
 @step("second_factor")
 @personal
 @require_http_methods(["GET", "HEAD", "POST"])
-def verify(request: HttpRequest) -> HttpResponse:
+def verify(request: SessionRequest) -> HttpResponse:
     """登录时核对验证码。"""
     if not request.session.get(SECOND_FACTOR_DUE):
         return redirect(next_of(request))
@@ -165,7 +177,7 @@ def verify(request: HttpRequest) -> HttpResponse:
 
 @personal
 @require_http_methods(["GET", "HEAD", "POST"])
-def manage_second_factor(request: HttpRequest) -> HttpResponse:
+def manage_second_factor(request: SessionRequest) -> HttpResponse:
     """绑定或解除验证器。"""
     form = CodeForm()
     if request.method == "POST":
@@ -182,7 +194,7 @@ def manage_second_factor(request: HttpRequest) -> HttpResponse:
         "pending": pending,
         "secret": second_factor.secret_of(pending) if pending else "",
         "uri": second_factor.otpauth_uri(pending) if pending else "",
-        "codes_left": second_factor.codes_left(request.user.pk),
+        "codes_left": second_factor.codes_left(account_of(request).pk),
         "required": settings.SECOND_FACTOR_ENFORCED
         and request.actor is not None
         and needs_second_factor(request.actor.post_code),
@@ -190,13 +202,14 @@ def manage_second_factor(request: HttpRequest) -> HttpResponse:
     return show(request, "session/second_factor.html", context)
 
 
-def _change_second_factor(request: HttpRequest) -> tuple[CodeForm, str, str]:
+def _change_second_factor(request: SessionRequest) -> tuple[CodeForm, str, str]:
     """办一步，返回表单、办成后说的话（没办成为空）与只显示这一次的恢复码。"""
     act = request.POST.get("act", "")
-    common = {
-        "actor": account_actor(request.user.pk),
+    account = account_of(request)
+    common: dict[str, Any] = {
+        "actor": account_actor(account.pk),
         "key": submission_key(request),
-        "on": business_date_or_calendar(request.user.institution_id),  # type: ignore[union-attr]
+        "on": business_date_or_calendar(account.institution_id),
     }
     if act == "begin":
         form = CodeForm()
@@ -212,6 +225,6 @@ def _change_second_factor(request: HttpRequest) -> tuple[CodeForm, str, str]:
         said = _("验证器已绑定。今后登录都要填验证码。")
     elif act == "codes" and (done := attempt(form, second_factor.renew_codes, **common, code=code)):
         said = _("恢复码已换新。")
-    elif act == "remove" and attempt(form, second_factor.remove, **common, code=code):
+    elif act == "remove" and succeeds(form, second_factor.remove, **common, code=code):
         said = _("验证器已解除。")
     return form, said, (done or {}).get("codes") or ""

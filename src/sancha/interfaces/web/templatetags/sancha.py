@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 from django import template
 from django.forms import BoundField
 from django.forms.utils import flatatt
-from django.http import HttpRequest
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
@@ -17,6 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from sancha.interfaces.web.pages import SUBMISSION_FIELD, fresh_submission_key
+from sancha.interfaces.web.request import PageRequest
 from sancha.kernel.money import Rounding, format_yuan, rmb_uppercase, round_div
 
 register = template.Library()
@@ -40,7 +40,8 @@ def _whole(value: Any) -> int | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"金额与利率必须是整数，得到 {value!r}")
-    return value
+    whole: int = value
+    return whole
 
 
 def _beijing(value: datetime) -> datetime:
@@ -173,7 +174,7 @@ def icon(name: str, css: str = "", label: str = "") -> SafeString:
 @register.simple_tag(takes_context=True)
 def query(context: template.Context, **changes: Any) -> str:
     """改动当前网址的参数：``{% query page=2 %}``；值为空即去掉该参数。换条件时页码自动回到第一页。"""
-    request: HttpRequest = context["request"]
+    request: PageRequest = context["request"]
     params = request.GET.copy()
     if "page" not in changes:
         params.pop("page", None)

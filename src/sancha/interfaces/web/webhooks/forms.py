@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from sancha.apps.access.queries import InstitutionInfo
-from sancha.interfaces.web.forms import Form
+from sancha.interfaces.web.forms import Form, lay
 from sancha.kit.events import catalog
 
 TEST_EVENT = "webhook.test"
@@ -30,12 +30,12 @@ class EditForm(Form):
         widget=forms.TextInput(attrs={"placeholder": "https://hooks.example.com/sancha", "autocomplete": "off"}),
     )
     events = forms.MultipleChoiceField(label=_("事件"), widget=forms.CheckboxSelectMultiple)
-    url.col = "f12"
-    events.col = "f12"
+    lay(url, col="f12")
+    lay(events, col="f12")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["events"].choices = event_choices()
+        self.offer("events", event_choices())
 
 
 class SubscribeForm(EditForm):
@@ -49,9 +49,10 @@ class SubscribeForm(EditForm):
     def __init__(self, *args: Any, tree: list[InstitutionInfo], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         top = min((node.depth for node in tree), default=0)
-        self.fields["institution_id"].choices = [
-            (str(node.id), f"{'　' * (node.depth - top)}{node.name}（{node.code}）") for node in tree if node.is_open
-        ]
+        self.offer(
+            "institution_id",
+            [(str(node.id), f"{'　' * (node.depth - top)}{node.name}（{node.code}）") for node in tree if node.is_open],
+        )
 
 
 class DeliveryFilter(Form):
@@ -64,14 +65,14 @@ class DeliveryFilter(Form):
         choices=[("", _("全部")), ("PENDING", _("待送达")), ("DELIVERED", _("已送达")), ("DEAD", _("死信"))],
     )
     event = forms.ChoiceField(label=_("事件"), required=False)
-    event.col = "w2"
+    lay(event, col="w2")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["event"].choices = [("", _("全部")), *event_choices(), (TEST_EVENT, _("试送"))]
+        self.offer("event", [("", _("全部")), *event_choices(), (TEST_EVENT, _("试送"))])
 
     @property
-    def wanted(self) -> dict[str, str]:
+    def wanted(self) -> dict[str, Any]:
         """交给查询的条件；网址里乱写的当作没写。"""
         self.is_valid()
         data = getattr(self, "cleaned_data", {})

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from sancha.apps.work.queries import EventInfo, KindCount, TaskDetail, workbench_counts
+from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.templatetags import sancha as words
 
 # 任务卡片上的数字由开出任务的应用给；这里只管叫法，没有列名的按原名显示。
@@ -64,7 +64,7 @@ EVENT_NAMES: dict[str, Any] = {
 }
 
 
-def desk_counts(request: HttpRequest) -> list[KindCount]:
+def desk_counts(request: PageRequest) -> list[KindCount]:
     """本岗位各类待办件数；一次请求只查一次，菜单与首页共用。"""
     if not hasattr(request, "_desk_counts"):
         request._desk_counts = workbench_counts(request.actor, on=request.business_date)
@@ -72,7 +72,7 @@ def desk_counts(request: HttpRequest) -> list[KindCount]:
     return counts
 
 
-def open_task_count(request: HttpRequest) -> int:
+def open_task_count(request: PageRequest) -> int:
     """菜单上的待办数。"""
     actor = request.actor
     return sum(kind.open for kind in desk_counts(request)) if actor.may("work.view") else 0

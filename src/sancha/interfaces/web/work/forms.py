@@ -6,7 +6,7 @@ import base64
 import binascii
 from collections.abc import Iterable
 from datetime import date
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from sancha.apps.work.forms import FormField, FormSchema
 from sancha.apps.work.kinds import Outcome
 from sancha.apps.work.queries import DueWhen, TaskFilter, Whose
-from sancha.interfaces.web.forms import DateField, Form, YuanField
+from sancha.interfaces.web.forms import DateField, Form, YuanField, lay
 
 LONG_TEXT = 60
 LARGEST_DRAWING = 400_000
@@ -51,7 +51,7 @@ class DeskFilter(Form):
 
     def __init__(self, *args: Any, kinds: Iterable[tuple[str, str]], oversee: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["kind"].choices = [("", _("全部")), *kinds]
+        self.offer("kind", [("", _("全部")), *kinds])
         if not oversee:
             del self.fields["all_posts"]
 
@@ -66,8 +66,8 @@ class DeskFilter(Form):
         return TaskFilter(
             kind=data.get("kind") or "",
             text=data.get("text") or "",
-            whose=whose,
-            due=due,
+            whose=cast(Whose, whose),
+            due=cast(DueWhen, due),
             all_posts=data.get("all_posts") == "1",
         )
 
@@ -101,7 +101,7 @@ class ActForm(Form):
         label=_("意见"), required=False, max_length=1000, widget=forms.Textarea(attrs={"rows": 3})
     )
     base_revision = forms.IntegerField(widget=forms.HiddenInput, initial=0, required=False)
-    outcome.col = opinion.col = WIDE
+    lay(outcome, opinion, col=WIDE)
 
     def __init__(
         self, *args: Any, outcomes: tuple[Outcome, ...], schema: dict[str, Any] | None, data_now: dict[str, Any],
@@ -110,12 +110,12 @@ class ActForm(Form):
         initial = {"base_revision": revision, **data_now}
         super().__init__(*args, initial=initial, **kwargs)
         self.items = FormSchema.model_validate(schema).fields if schema else ()
-        self.fields["outcome"].choices = [(o.code, _named(o)) for o in outcomes]
+        self.offer("outcome", [(o.code, _named(o)) for o in outcomes])
         for item in self.items:
             assert item.code not in self.fields, f"form field {item.code} clashes with one of the frame"
             control = _control(item)
-            control.col = WIDE if item.type == "text" and item.longest > LONG_TEXT else "f4"
-            control.starred = item.required
+            wide = item.type == "text" and item.longest > LONG_TEXT
+            lay(control, col=WIDE if wide else "f4", starred=item.required)
             self.fields[item.code] = control
         if isinstance(data_now, dict):
             for item in self.items:
@@ -144,18 +144,18 @@ class AssignForm(Form):
     """指派。"""
 
     person_id = forms.TypedChoiceField(label=_("指派给"), coerce=int)
-    person_id.col = WIDE
+    lay(person_id, col=WIDE)
 
     def __init__(self, *args: Any, people: Iterable[tuple[int, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["person_id"].choices = [("", _("请选择")), *people]
+        self.offer("person_id", [("", _("请选择")), *people])
 
 
 class CommentForm(Form):
     """留言。"""
 
     text = forms.CharField(label=_("留言"), max_length=1000, widget=forms.Textarea(attrs={"rows": 2}))
-    text.col = WIDE
+    lay(text, col=WIDE)
 
 
 class SignForm(Form):
@@ -173,12 +173,12 @@ class SignForm(Form):
     photo = forms.FileField(
         label=_("或拍下纸上的签字"), required=False, widget=forms.FileInput(attrs={"accept": "image/*"})
     )
-    photo.col = WIDE
+    lay(photo, col=WIDE)
 
     def __init__(self, *args: Any, roles: Iterable[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["role"].choices = list(roles)
-        self.fields["signer"].starred = True
+        self.offer("role", list(roles))
+        lay(self.fields["signer"], starred=True)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -211,4 +211,4 @@ class EvidenceForm(Form):
         widget=forms.FileInput(attrs={"accept": "image/*,audio/*,video/*,.pdf,.doc,.docx,.xls,.xlsx"}),
         help_text=_("每个不超过 20 MB；同一文件只留一份。"),
     )
-    file.col = WIDE
+    lay(file, col=WIDE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import FileResponse, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.html import format_html
@@ -20,6 +20,8 @@ from sancha.apps.work.kinds import kinds
 from sancha.apps.work.queries import TaskDetail, TaskFilter, TaskRow, my_tasks, task_detail
 from sancha.interfaces.web.forms import Form
 from sancha.interfaces.web.pages import attempt, go, page, post_only, show, submission_key
+from sancha.interfaces.web.request import PageRequest
+from sancha.interfaces.web.submission import submission
 from sancha.interfaces.web.tables import Column, Pagination, Table, page_number
 from sancha.interfaces.web.templatetags import sancha as words
 from sancha.interfaces.web.work.desk import SUBJECT_BRIEFS, desk_counts, fact_items, page_of, trail_of
@@ -75,7 +77,7 @@ def _task_table(rows: list[TaskRow], *, pagination: Pagination | None = None, wi
 
 @page(READ)
 @require_safe
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: PageRequest) -> HttpResponse:
     """工作台：今天要办什么、为什么归我、去哪里办。"""
     counts = desk_counts(request)
     first = my_tasks(request.actor, on=request.business_date, size=AT_HOME)
@@ -113,7 +115,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @page(READ)
 @require_safe
-def tasks(request: HttpRequest) -> HttpResponse:
+def tasks(request: PageRequest) -> HttpResponse:
     """我的待办：筛选、翻页。"""
     actor, today = request.actor, request.business_date
     form = DeskFilter(
@@ -127,12 +129,12 @@ def tasks(request: HttpRequest) -> HttpResponse:
 
 @page(READ)
 @require_safe
-def task(request: HttpRequest, task_id: int) -> HttpResponse:
+def task(request: PageRequest, task_id: int) -> HttpResponse:
     """一条任务：缘由、数字、表单、轨迹，与可办的事。"""
     return _task_page(request, task_id)
 
 
-def _task_page(request: HttpRequest, task_id: int, **forms: Form) -> HttpResponse:
+def _task_page(request: PageRequest, task_id: int, **forms: Form) -> HttpResponse:
     actor, today = request.actor, request.business_date
     detail = task_detail(actor, task_id, on=today)
     is_open = detail.row.state == "open"
@@ -167,23 +169,18 @@ def _sign_form(detail: TaskDetail, *data: Any) -> SignForm:
     return SignForm(*data, roles=roles, initial={"role": waiting})
 
 
-def _assign_form(request: HttpRequest, detail: TaskDetail, data: Any = None) -> AssignForm:
+def _assign_form(request: PageRequest, detail: TaskDetail, data: Any = None) -> AssignForm:
     people = holders_of(detail.row.post, institution_id=detail.row.institution_id, on=request.business_date)
     return AssignForm(data, people=[(person.id, person.name) for person in people])
 
 
-def _common(request: HttpRequest, task_id: int) -> dict[str, Any]:
-    return {
-        "actor": request.actor,
-        "key": submission_key(request),
-        "on": request.business_date,
-        "task_id": task_id,
-    }
+def _common(request: PageRequest, task_id: int) -> dict[str, Any]:
+    return {**submission(request), "task_id": task_id}
 
 
 @page(ACT)
 @post_only("task", "task_id")
-def act(request: HttpRequest, task_id: int) -> HttpResponse:
+def act(request: PageRequest, task_id: int) -> HttpResponse:
     """暂存或办结。"""
     detail = task_detail(request.actor, task_id, on=request.business_date)
     form = _act_form(detail, request.POST)
@@ -215,7 +212,7 @@ def act(request: HttpRequest, task_id: int) -> HttpResponse:
 
 @page(ACT)
 @post_only("task", "task_id")
-def claim(request: HttpRequest, task_id: int) -> HttpResponse:
+def claim(request: PageRequest, task_id: int) -> HttpResponse:
     """认领。"""
     plain = Form(request.POST)
     if attempt(plain, operations.claim_task, **_common(request, task_id)) is not None:
@@ -225,7 +222,7 @@ def claim(request: HttpRequest, task_id: int) -> HttpResponse:
 
 @page(ACT)
 @post_only("task", "task_id")
-def release(request: HttpRequest, task_id: int) -> HttpResponse:
+def release(request: PageRequest, task_id: int) -> HttpResponse:
     """退回本岗位。"""
     plain = Form(request.POST)
     if attempt(plain, operations.release_task, **_common(request, task_id)) is not None:
@@ -235,7 +232,7 @@ def release(request: HttpRequest, task_id: int) -> HttpResponse:
 
 @page(ASSIGN)
 @post_only("task", "task_id")
-def assign(request: HttpRequest, task_id: int) -> HttpResponse:
+def assign(request: PageRequest, task_id: int) -> HttpResponse:
     """指派给某人。"""
     detail = task_detail(request.actor, task_id, on=request.business_date)
     form = _assign_form(request, detail, request.POST)
@@ -248,17 +245,19 @@ def assign(request: HttpRequest, task_id: int) -> HttpResponse:
 
 @page(ACT)
 @post_only("task", "task_id")
-def comment(request: HttpRequest, task_id: int) -> HttpResponse:
+def comment(request: PageRequest, task_id: int) -> HttpResponse:
     """留言。"""
     form = CommentForm(request.POST)
-    if form.is_valid() and attempt(form, operations.comment_task, **_common(request, task_id), **form.cleaned_data):
-        return go(request, "task", task_id)
+    if form.is_valid():
+        done = attempt(form, operations.comment_task, **_common(request, task_id), **form.cleaned_data)
+        if done is not None:
+            return go(request, "task", task_id)
     return _task_page(request, task_id, comment_form=form)
 
 
 @page(ACT)
 @post_only("task", "task_id")
-def sign(request: HttpRequest, task_id: int) -> HttpResponse:
+def sign(request: PageRequest, task_id: int) -> HttpResponse:
     """签字：笔迹或照片先存为证据，再签在最近一次填写的内容上。"""
     detail = task_detail(request.actor, task_id, on=request.business_date)
     form = _sign_form(detail, request.POST, request.FILES)
@@ -290,7 +289,7 @@ def sign(request: HttpRequest, task_id: int) -> HttpResponse:
 
 @page(ACT)
 @post_only("task", "task_id")
-def attach(request: HttpRequest, task_id: int) -> HttpResponse:
+def attach(request: PageRequest, task_id: int) -> HttpResponse:
     """附证据。"""
     form = EvidenceForm(request.POST, request.FILES)
     if form.is_valid():
@@ -310,7 +309,7 @@ def attach(request: HttpRequest, task_id: int) -> HttpResponse:
 
 @page(READ)
 @require_safe
-def evidence(request: HttpRequest, task_id: int, evidence_id: int) -> HttpResponse:
+def evidence(request: PageRequest, task_id: int, evidence_id: int) -> FileResponse:
     """下载一件证据；看得见任务的人才看得见附件。"""
     detail = task_detail(request.actor, task_id, on=request.business_date)
     item = next((item for item in detail.evidence if item.id == evidence_id), None)
