@@ -198,6 +198,23 @@ def test_withdrawal_killed_and_continued(committed_desk: Desk, monkeypatch: pyte
     assert LoanState.objects.count() == 0
 
 
+def test_a_withdrawal_agreed_to_during_the_last_step_is_not_written_over(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch_id = desk.stage(sheet([register_row(nth) for nth in range(1, 4)]))["batch_id"]
+    compare = importing.committing.reconcile
+
+    def agreed_meanwhile(number: int, progress: Any) -> int:
+        ImportBatch.objects.filter(pk=number).update(status="WITHDRAWING")
+        return compare(number, progress)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(importing.committing, "reconcile", agreed_meanwhile)
+        assert desk.commit(batch_id)["status"] == "WITHDRAWING"
+    assert desk.run(batch_id)["status"] == "WITHDRAWN"
+    assert LoanState.objects.count() == 0
+
+
 def test_two_runners_of_one_batch_double_nothing(committed_desk: Desk) -> None:
     desk = committed_desk
     batch_id = desk.stage(sheet([register_row(nth) for nth in range(1, 13)]))["batch_id"]

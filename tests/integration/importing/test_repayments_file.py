@@ -95,6 +95,28 @@ def test_a_serial_posted_by_another_file_is_left_out(desk: Desk, clerk: Actor) -
     assert done["status"] == "DONE"
 
 
+def test_a_serial_in_two_files_checked_before_either_was_posted_goes_in_once(desk: Desk, clerk: Actor) -> None:
+    rows = (
+        [{"借据号": number(1), "金额": "500", "流水号": "S1"}],
+        [{"借据号": number(1), "金额": "500", "流水号": "S1", "付款人": "补"}],
+    )
+    staged = [
+        importing.stage_repayments(
+            actor=clerk, key=fresh_key(), on=desk.on, file=sheet(part), institution_id=desk.lending.county.ids["S1"]
+        )
+        for part in rows
+    ]
+    for batch in staged:
+        importing.begin_repayments(
+            actor=clerk, key=fresh_key(), on=desk.on, batch_id=batch["batch_id"], in_background=False
+        )
+        importing.run_import(actor=clerk, on=desk.on, batch_id=batch["batch_id"])
+    last = ImportRow.objects.get(batch_id=staged[1]["batch_id"])
+    assert (last.status, [problem["code"] for problem in last.problems]) == ("SKIPPED", ["DUPLICATE_PAYMENT"])
+    assert ImportBatch.objects.get(pk=staged[1]["batch_id"]).status == "DONE"
+    assert LoanFact.objects.filter(kind="REPAYMENT").count() == 1
+
+
 def test_same_amount_same_day_without_serial_is_doubled(desk: Desk, clerk: Actor) -> None:
     row = {"借据号": number(1), "金额": "50", "还款日": "2026-03-02"}
     assert results(post(desk, clerk, sheet([row, row]))) == [(2, "IMPORTED", []), (3, "ERROR", ["DUPLICATE_PAYMENT"])]

@@ -56,10 +56,8 @@ def _run(*, actor: Actor, on: date, batch_id: int, progress: Progress, chunk: in
     while ids := list(waiting_rows.order_by("pk").values_list("pk", flat=True)[:chunk]):
         try:
             _commit_chunk(batch_id, ids, workshop, actor)
-        except Conflict as error:
-            if error.code != "NOT_BUSINESS_DATE":
-                raise
-            raise Conflict(error.code, error.message, field=error.field, value=error.value, fix=error.fix) from error
+        except Conflict:
+            raise
         except Exception:
             if len(ids) == 1:
                 raise
@@ -95,6 +93,7 @@ def _commit_chunk(batch_id: int, ids: Sequence[int], workshop: Workshop, actor: 
                 f"批次是「{batch.get_status_display()}」，转入已停。",
                 field="batch_id",
                 value=batch_id,
+                fix="在撤回的，到批次上点「继续」撤完；其余的看批次页上的状态。",
             )
         rows = list(ImportRow.objects.filter(pk__in=ids, status=RowStatus.READY).order_by("pk"))
         dossiers = _dossiers(batch_id, rows, workshop)
@@ -200,6 +199,8 @@ def _finish(*, actor: Actor, batch_id: int, progress: Progress) -> None:
     open_differences = reconcile(batch_id, progress)
     with transaction.atomic():
         batch = ImportBatch.objects.select_for_update(of=("self",)).get(pk=batch_id)
+        if batch.status in {BatchStatus.WITHDRAWING, BatchStatus.WITHDRAWN}:
+            return  # agreed to meanwhile; to write over it would leave nobody to carry it out
         loans = ImportRow.objects.filter(batch_id=batch_id, role="loan")
         failed = loans.filter(status=RowStatus.FAILED).count()
         batch.differences_open = open_differences
