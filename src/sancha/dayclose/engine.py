@@ -198,7 +198,13 @@ def _group(group_id: int) -> businessday.GroupInfo:
     for group in businessday.groups():
         if group.id == group_id:
             return group
-    raise NotFound("GROUP_NOT_FOUND", f"没有编号为 {group_id} 的营业日组。", field="group_id", value=group_id)
+    raise NotFound(
+        "GROUP_NOT_FOUND",
+        f"没有编号为 {group_id} 的营业日组。",
+        field="group_id",
+        value=group_id,
+        fix="请从营业日组列表中选择。",
+    )
 
 
 def rehearse(*, actor: Actor, group_id: int) -> dict[str, Any]:

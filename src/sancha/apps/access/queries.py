@@ -353,7 +353,13 @@ def account_actor(person_id: int) -> Actor:
     """
     person = Person.objects.select_related("institution").filter(pk=person_id, is_active=True).first()
     if person is None:
-        raise NotFound("PERSON_NOT_FOUND", "没有此人，或账户已停用。", field="person_id", value=person_id)
+        raise NotFound(
+            "PERSON_NOT_FOUND",
+            "没有此人，或账户已停用。",
+            field="person_id",
+            value=person_id,
+            fix="请重新登录；仍不行的，请系统管理员核对账户。",
+        )
     return Actor(
         person_id=person.pk,
         name=person.name,

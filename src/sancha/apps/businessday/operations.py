@@ -177,7 +177,13 @@ def crosses_groups(institution_id: int, parent_id: int | None) -> str | None:
 def _locked_group(group_id: int) -> BusinessGroup:
     group = BusinessGroup.objects.select_for_update().filter(pk=group_id).first()
     if group is None:
-        raise NotFound("GROUP_NOT_FOUND", f"没有编号为 {group_id} 的营业日组。", field="group_id", value=group_id)
+        raise NotFound(
+            "GROUP_NOT_FOUND",
+            f"没有编号为 {group_id} 的营业日组。",
+            field="group_id",
+            value=group_id,
+            fix="请从营业日组列表中选择。",
+        )
     return group
 
 
@@ -185,7 +191,13 @@ def _require_managed_group(actor: Actor, group: BusinessGroup) -> None:
     """组里须有机构在操作人范围之内，否则与没有这个组一样。"""
     mine = InstitutionDay.objects.filter(access.in_scope(actor), group=group)
     if actor.institution_path != access.EVERYWHERE and not mine.exists():
-        raise NotFound("GROUP_NOT_FOUND", f"没有编号为 {group.pk} 的营业日组。", field="group_id", value=group.pk)
+        raise NotFound(
+            "GROUP_NOT_FOUND",
+            f"没有编号为 {group.pk} 的营业日组。",
+            field="group_id",
+            value=group.pk,
+            fix="请从营业日组列表中选择。",
+        )
 
 
 def _require_quiet(group: BusinessGroup) -> None:

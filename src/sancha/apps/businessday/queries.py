@@ -106,7 +106,13 @@ def group_date(*, group_id: int) -> date:
     """
     found = BusinessGroup.objects.filter(pk=group_id).values_list("business_date", flat=True).first()
     if found is None:
-        raise NotFound("GROUP_NOT_FOUND", f"没有编号为 {group_id} 的营业日组。", field="group_id", value=group_id)
+        raise NotFound(
+            "GROUP_NOT_FOUND",
+            f"没有编号为 {group_id} 的营业日组。",
+            field="group_id",
+            value=group_id,
+            fix="请从营业日组列表中选择。",
+        )
     return found
 
 
@@ -150,7 +156,11 @@ def lock_partition(*, partition_id: int, exclusive: bool) -> PartitionInfo:
     row = next(iter(Partition.objects.raw(sql, [partition_id])), None)
     if row is None:
         raise NotFound(
-            "PARTITION_NOT_FOUND", f"没有编号为 {partition_id} 的分区。", field="partition_id", value=partition_id
+            "PARTITION_NOT_FOUND",
+            f"没有编号为 {partition_id} 的分区。",
+            field="partition_id",
+            value=partition_id,
+            fix="请从日终页的分区中选择。",
         )
     return _partition_info(row)
 

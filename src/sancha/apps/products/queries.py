@@ -232,11 +232,6 @@ def price_on(*, product_id: int, institution_path: str, customer_kind: str, on: 
     return Price(rate_band(pinned.terms, on)[1], "PRODUCT", None, None, on)
 
 
-def product_names(ids: Iterable[int]) -> dict[int, str]:
-    """产品编号 → 名称。"""
-    return dict(Product.objects.filter(pk__in=set(ids)).values_list("pk", "name"))
-
-
 def product_info(*, product_id: int, on: date) -> ProductInfo:
     """一个产品，附某日的版本（可能还没有）。
 

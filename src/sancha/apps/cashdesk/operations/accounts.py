@@ -68,6 +68,7 @@ def own_account_of(actor: Actor, own_account_id: int) -> OwnAccount:
             f"没有编号为 {own_account_id} 的在用自有账户。",
             field="own_account_id",
             value=own_account_id,
+            fix="请从在用的自有账户中选择。",
         )
     require_institution(actor, row.institution_id)
     return row

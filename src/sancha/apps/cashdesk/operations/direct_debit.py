@@ -71,7 +71,13 @@ def create_debit_batch(
 def _batch(actor: Actor, batch_id: int, *states: BatchState) -> DebitBatch:
     batch = DebitBatch.objects.select_for_update(of=("self",)).select_related("own_account").filter(pk=batch_id).first()
     if batch is None:
-        raise NotFound("BATCH_NOT_FOUND", f"没有编号为 {batch_id} 的批扣。", field="batch_id", value=batch_id)
+        raise NotFound(
+            "BATCH_NOT_FOUND",
+            f"没有编号为 {batch_id} 的批扣。",
+            field="batch_id",
+            value=batch_id,
+            fix="请从批扣列表中选择。",
+        )
     require_institution(actor, batch.institution_id)
     if batch.state not in states:
         raise Conflict(
@@ -79,6 +85,7 @@ def _batch(actor: Actor, batch_id: int, *states: BatchState) -> DebitBatch:
             f"批扣 {batch_id} {BatchState(batch.state).label}，不能这样办。",
             field="batch_id",
             value=batch_id,
+            fix="请刷新批扣页看当前状态；要再扣的另做一批。",
         )
     return batch
 

@@ -122,7 +122,13 @@ def explain_statement_line(*, actor: Actor, key: str, line_id: int, voucher_id: 
         StatementLine.objects.select_for_update(of=("self",)).select_related("own_account").filter(pk=line_id).first()
     )
     if line is None:
-        raise NotFound("LINE_NOT_FOUND", f"没有编号为 {line_id} 的流水。", field="line_id", value=line_id)
+        raise NotFound(
+            "LINE_NOT_FOUND",
+            f"没有编号为 {line_id} 的流水。",
+            field="line_id",
+            value=line_id,
+            fix="请从对账页的流水中选择。",
+        )
     require_institution(actor, line.own_account.institution_id)
     booked = account_movement(
         voucher_id=voucher_id,
@@ -136,7 +142,11 @@ def explain_statement_line(*, actor: Actor, key: str, line_id: int, voucher_id: 
         )  # fmt: skip
     if StatementLine.objects.filter(own_account=line.own_account, explained_by=voucher_id).exclude(pk=line_id).exists():
         raise Conflict(
-            "VOUCHER_TAKEN", f"凭证 {voucher_id} 已用来解释另一笔流水。", field="voucher_id", value=voucher_id
+            "VOUCHER_TAKEN",
+            f"凭证 {voucher_id} 已用来解释另一笔流水。",
+            field="voucher_id",
+            value=voucher_id,
+            fix="请另选一张凭证，或核对那一笔的解释。",
         )
     line.explained_by = voucher_id
     line.save(update_fields=["explained_by"])
@@ -148,7 +158,9 @@ def confirm_reconciliation(*, actor: Actor, key: str, own_account_id: int, day: 
     """确认某日对账：账面余额 − 只有我方 + 只有银行 = 银行余额，差额不为零不能确认。"""
     account = own_account_of(actor, own_account_id)
     if Reconciliation.objects.filter(own_account=account, day=day).exists():
-        raise Conflict("ALREADY_RECONCILED", f"{day} 已确认对账。", field="day", value=day)
+        raise Conflict(
+            "ALREADY_RECONCILED", f"{day} 已确认对账。", field="day", value=day, fix="请从下一个未对账的日子做起。"
+        )
     proof = reconcile(actor, own_account_id=own_account_id, day=day)
     if proof.bank_fen is None or proof.difference_fen:
         raise Conflict(

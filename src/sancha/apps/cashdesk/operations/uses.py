@@ -45,7 +45,13 @@ def claim_receipt(
     :raises DomainError: 金额不对，或收款余额不足（``RECEIPT_SHORT``）。
     """
     if type(amount_fen) is not int or amount_fen <= 0:
-        raise DomainError("AMOUNT_NOT_POSITIVE", "使用金额须为正整数分。", field="amount_fen", value=amount_fen)
+        raise DomainError(
+            "AMOUNT_NOT_POSITIVE",
+            "使用金额须为正整数分。",
+            field="amount_fen",
+            value=amount_fen,
+            fix="请填大于零的金额。",
+        )
     home, value_on, channel = _take_from_receipt(receipt_id, amount_fen)
     voucher = VoucherSpec(
         booked_on=booked_on, institution_id=home, source="CASHDESK", kind="RECEIPT_USE",
@@ -71,7 +77,13 @@ def _take_from_receipt(receipt_id: int, amount_fen: int) -> tuple[int, date, str
         return found[0], found[1] if isinstance(found[1], date) else date.fromisoformat(found[1]), found[2]
     receipt = Receipt.objects.filter(pk=receipt_id).first()
     if receipt is None:
-        raise NotFound("RECEIPT_NOT_FOUND", f"没有编号为 {receipt_id} 的收款。", field="receipt_id", value=receipt_id)
+        raise NotFound(
+            "RECEIPT_NOT_FOUND",
+            f"没有编号为 {receipt_id} 的收款。",
+            field="receipt_id",
+            value=receipt_id,
+            fix="请从收款列表中选择。",
+        )
     left = receipt.amount_fen - receipt.used_fen - receipt.returned_fen
     raise DomainError(
         "RECEIPT_SHORT", f"收款 {receipt_id} 还可用 {left} 分，不够 {amount_fen} 分。", field="amount_fen",
@@ -118,7 +130,13 @@ def release_use(
     """
     use = ReceiptUse.objects.select_for_update(of=("self",)).select_related("receipt").get(pk=use_id)
     if use.amount_fen < 0 or ReceiptUse.objects.filter(releases=use).exists():
-        raise Conflict("USE_RELEASED", f"用途 {use_id} 已退回挂账。", field="use_id", value=use_id)
+        raise Conflict(
+            "USE_RELEASED",
+            f"用途 {use_id} 已退回挂账。",
+            field="use_id",
+            value=use_id,
+            fix="款已在挂账里，可另作用途，不必再退。",
+        )
     accounts = accounts or resolve_accounts(booked_on)
     voucher_id = post_voucher(
         booked_on=booked_on, institution_id=use.receipt.institution_id, source="CASHDESK", kind="RECEIPT_RELEASE",

@@ -82,6 +82,12 @@ def debit_file(actor: Actor, *, batch_id: int) -> list[dict[str, Any]]:
     actor.require("cashdesk.receive")
     batch = DebitBatch.objects.filter(in_scope(actor), pk=batch_id).exclude(state=BatchState.CREATED).first()
     if batch is None:
-        raise NotFound("BATCH_NOT_FOUND", f"没有编号为 {batch_id} 的已送盘批扣。", field="batch_id", value=batch_id)
+        raise NotFound(
+            "BATCH_NOT_FOUND",
+            f"没有编号为 {batch_id} 的已送盘批扣。",
+            field="batch_id",
+            value=batch_id,
+            fix="请从批扣列表中选择已送盘的。",
+        )
     rows = batch.items.order_by("id").values("reference", "payer_name", "payer_account", "amount_fen", "subject")
     return [dict(row) for row in rows]

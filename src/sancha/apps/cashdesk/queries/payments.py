@@ -126,5 +126,11 @@ def payee_account_to_send(actor: Actor, order_id: int) -> str:
     states = [OrderState.AUTHORIZED, OrderState.SENT]
     row = PaymentOrder.objects.filter(in_scope(actor), pk=order_id, state__in=states).first()
     if row is None:
-        raise NotFound("ORDER_NOT_FOUND", f"没有编号为 {order_id} 的待付付款单。", field="order_id", value=order_id)
+        raise NotFound(
+            "ORDER_NOT_FOUND",
+            f"没有编号为 {order_id} 的待付付款单。",
+            field="order_id",
+            value=order_id,
+            fix="请从付款单列表中选择待付的。",
+        )
     return row.payee_account

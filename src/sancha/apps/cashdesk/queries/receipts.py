@@ -89,6 +89,7 @@ def receipt_detail(actor: Actor, receipt_id: int) -> tuple[ReceiptInfo, list[dic
             f"没有编号为 {receipt_id} 的收款，或不在您的管辖范围内。",
             field="receipt_id",
             value=receipt_id,
+            fix="请从收款列表中选择。",
         )
     uses = row.uses.order_by("id").values("id", "subject", "amount_fen", "booked_on", "voucher_id", "releases_id")
     return _receipt_info(row), [dict(use) for use in uses]

@@ -136,7 +136,13 @@ def add_account(
         raise DomainError("ACCOUNT_CODE", "科目代号须为 4 至 20 位数字。", field="code", value=code, fix="如 100201。")
     by_code = {account.code: account for account in Account.objects.all()}
     if code in by_code:
-        raise Conflict("ACCOUNT_EXISTS", f"科目 {code} 已存在（{by_code[code].name}）。", field="code", value=code)
+        raise Conflict(
+            "ACCOUNT_EXISTS",
+            f"科目 {code} 已存在（{by_code[code].name}）。",
+            field="code",
+            value=code,
+            fix="请换一个代号，或直接用这个科目。",
+        )
     parent = next((by_code[code[:n]] for n in range(len(code) - 1, 1, -1) if code[:n] in by_code), None)
     if parent is not None and parent.category != category:
         raise DomainError(

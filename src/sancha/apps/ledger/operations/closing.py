@@ -118,7 +118,14 @@ def _require_no_drafts(members: list[int], last: date) -> None:
 def _require_consecutive(institution_id: int, members: list[int], first: date, last: date) -> None:
     closed_to = InstitutionBooks.objects.filter(pk__in=members).aggregate(last=Max("closed_to"))["last"]
     if closed_to is not None and closed_to >= last:
-        raise Conflict("PERIOD_CLOSED", f"已结账到 {closed_to}。", field="month", value=last, clause="结账后不得反结账")
+        raise Conflict(
+            "PERIOD_CLOSED",
+            f"已结账到 {closed_to}。",
+            field="month",
+            value=last,
+            clause="结账后不得反结账",
+            fix="请选未结账的月份；已结期间的差错在当期更正。",
+        )
     expected = closed_to + timedelta(days=1) if closed_to else None
     if expected is None:
         oldest = (

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from django.db.models import F, Min, Q, QuerySet, Sum, Value
+from django.db.models import F, Q, QuerySet, Sum, Value
 from django.db.models.functions import Coalesce
 
 from sancha.apps.access.queries import require_institution
@@ -251,9 +251,3 @@ def scope_of(actor: Actor, institution_id: int | None) -> Scope:
     if institution_id is None:
         return Scope(institution_path=actor.institution_path)
     return Scope(institution_path=require_institution(actor, institution_id).path)
-
-
-def first_booked_on(scope: Scope = EVERYWHERE) -> date | None:
-    """最早的记账日。"""
-    found: date | None = Line.objects.filter(scope.q()).aggregate(first=Min("booked_on"))["first"]
-    return found

@@ -143,7 +143,13 @@ def account_ledger(
     """
     account = Account.objects.filter(pk=account_id).first()
     if account is None:
-        raise NotFound("ACCOUNT_UNKNOWN", f"没有编号为 {account_id} 的科目。", field="account_id", value=account_id)
+        raise NotFound(
+            "ACCOUNT_UNKNOWN",
+            f"没有编号为 {account_id} 的科目。",
+            field="account_id",
+            value=account_id,
+            fix="请从科目表中选择。",
+        )
     scope = scope_of(actor, institution_id)
     of_account = Q(account_id=account_id)
     opening = balances_by(scope, first - timedelta(days=1), ("account_id",), of_account).get((account_id,), 0)

@@ -136,7 +136,7 @@ def voucher_detail(actor: Actor, voucher_id: int) -> VoucherDetail:
     if voucher is None:
         raise NotFound(
             "VOUCHER_NOT_FOUND", f"没有编号为 {voucher_id} 的凭证，或不在您的管辖范围内。", field="voucher_id",
-            value=voucher_id,
+            value=voucher_id, fix="请从凭证列表中选择。",
         )  # fmt: skip
     names = names_of([voucher.posted_by, voucher.authorized_by])
     lines = [

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from sancha.apps.servicing.importing.layout import CODES, FIELDS, ColumnRule, FileRule, Layout
+from sancha.apps.servicing.importing.layout import CODES, ColumnRule, FileRule, Layout
 from sancha.apps.servicing.importing.problems import DOUBT, ERROR, Entry
 from sancha.kernel.money import MoneyError, parse_yuan
 
@@ -208,8 +208,3 @@ def read_code(text: str, column: ColumnRule) -> str:
         f"不认识「{column.titles[0]}」的取值「{body}」。",
         f"可用：{'、'.join(known)}；或在版式里补上对照。",
     )
-
-
-def title_of(role: str, field_name: str) -> str:
-    """栏目的中文名。"""
-    return FIELDS[role][field_name][0]

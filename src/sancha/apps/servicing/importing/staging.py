@@ -20,7 +20,6 @@ from sancha.apps.servicing.importing.reading import shift_entry
 from sancha.apps.servicing.importing.writing import external_ref
 from sancha.apps.servicing.models import ImportRow, Loan, RowStatus
 from sancha.kit.actor import SYSTEM, Actor
-from sancha.kit.errors import DomainError
 
 Progress = Callable[[str, int, int], None]
 Register = Callable[[Sequence[dict[str, Any]]], list[Any]]
@@ -253,12 +252,3 @@ def status_of(entry: Entry, owner: Dossier | None) -> str:
     if entry.is_skipped or (owner is not None and owner.is_skipped):
         return str(RowStatus.SKIPPED)
     return str(RowStatus.READY)
-
-
-def require_layout(document: Any) -> Layout:
-    """批次里存的版式全文 → 版式。"""
-    from sancha.apps.servicing.importing.layout import read_layout
-
-    if not isinstance(document, dict):
-        raise DomainError("LAYOUT_WRONG", "批次里没有版式。", field="layout", fix="请重新送件。")
-    return read_layout(document)

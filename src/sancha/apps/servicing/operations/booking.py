@@ -190,13 +190,20 @@ def authorize_booking(
         .first()
     )
     if loan is None:
-        raise NotFound("LOAN_NOT_FOUND", "没有这笔待复核的借据，或不在您的机构范围内。", field="task_id", value=task_id)
+        raise NotFound(
+            "LOAN_NOT_FOUND",
+            "没有这笔待复核的借据，或不在您的机构范围内。",
+            field="task_id",
+            value=task_id,
+            fix="请从待办中选择放款复核任务。",
+        )
     if loan.status != LoanStatus.PENDING:
         raise Conflict(
             "LOAN_NOT_PENDING",
             f"借据 {loan.number} 是「{loan.get_status_display()}」，不能再复核。",
             field="loan_id",
             value=loan.number,
+            fix="已复核或已撤回的不必再办；请看借据页。",
         )
     if outcome != "APPROVED":
         loan.status = LoanStatus.VOID

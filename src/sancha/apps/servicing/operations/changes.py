@@ -337,7 +337,11 @@ def accelerate_loan(*, actor: Actor, key: str, loan_id: int, reason: str, on: da
     require_live(opened, "加速到期")
     if opened.state.cur >= len(opened.state.ends):
         raise Conflict(
-            "ALREADY_DUE", f"借据 {opened.loan.number} 已全部到期。", field="loan_id", value=opened.loan.number
+            "ALREADY_DUE",
+            f"借据 {opened.loan.number} 已全部到期。",
+            field="loan_id",
+            value=opened.loan.number,
+            fix="无须加速到期，请直接催收或办理还款。",
         )
     return record_change(
         actor=actor,

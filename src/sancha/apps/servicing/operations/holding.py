@@ -32,10 +32,20 @@ def release_loan(*, actor: Actor, key: str, loan_id: int, reason: str, on: date 
     )
     if row is None:
         raise NotFound(
-            "LOAN_NOT_FOUND", f"没有编号为 {loan_id} 的借据，或不在您的机构范围内。", field="loan_id", value=loan_id
+            "LOAN_NOT_FOUND",
+            f"没有编号为 {loan_id} 的借据，或不在您的机构范围内。",
+            field="loan_id",
+            value=loan_id,
+            fix="请从借据列表中选择。",
         )
     if not row.held:
-        raise Conflict("LOAN_NOT_HELD", f"借据 {row.loan.number} 没有被隔离。", field="loan_id", value=row.loan.number)
+        raise Conflict(
+            "LOAN_NOT_HELD",
+            f"借据 {row.loan.number} 没有被隔离。",
+            field="loan_id",
+            value=row.loan.number,
+            fix="无须解除；如页面仍显示隔离，请刷新。",
+        )
     partition = businessday.lock_partition(partition_id=row.partition_id, exclusive=False)
     if partition.closing is not None:
         raise Conflict(

@@ -36,6 +36,7 @@ def write_off_loan(
             f"借据 {opened.loan.number} 已核销或没有本金。",
             field="loan_id",
             value=opened.loan.number,
+            fix="已核销的用「核销后收回」，没有本金的无须核销。",
         )
     principal = opened.state.principal
     fact = record_fact(
@@ -83,6 +84,7 @@ def post_recovery(
             f"借据 {opened.loan.number} 未核销，请用还款登记。",
             field="loan_id",
             value=opened.loan.number,
+            fix="请用「还款」登记。",
         )
     left = opened.state.written_off_principal + opened.state.written_off_interest - opened.state.recovered
     if amount_fen > left:
