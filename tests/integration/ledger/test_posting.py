@@ -73,7 +73,7 @@ def test_unbalanced_voucher_is_refused_and_leaves_nothing(county):
     with pytest.raises(DomainError) as refused:
         post_vouchers([repayment(county), spec], actor=SYSTEM)
     assert refused.value.code == "VOUCHER_UNBALANCED"
-    assert "1 分" in str(refused.value)
+    assert "借方减贷方 CNY 0.01 元" in str(refused.value)
     assert queries.voucher_list(SYSTEM).total == 0
 
 

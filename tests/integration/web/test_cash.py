@@ -115,14 +115,34 @@ def test_an_order_can_be_cancelled_with_a_reason(
     client = as_post("CASHIER")
     given = {
         "own_account_id": accounts["BANK"], "purpose": "DISBURSEMENT", "amount_fen": "500", "payee_name": "王秀兰",
-        "subject": "loan:x", "submission_key": fresh_key(),
+        "loan_number": "JK-NONE", "submission_key": fresh_key(),
     }  # fmt: skip
-    assert "loan:编号" in client.post("/cash/orders/new/", given).content.decode()
-    assert client.post("/cash/orders/new/", given | {"subject": "loan:1"}).status_code == 302
+    assert "照借据台账上的借据号填写" in client.post("/cash/orders/new/", given).content.decode()
+    assert client.post("/cash/orders/new/", given | {"loan_number": ""}).status_code == 302
     order = PaymentOrder.objects.get()
     client.post(f"/cash/orders/{order.pk}/cancel/", {"reason": "金额填错", "submission_key": fresh_key()})
     order.refresh_from_db()
     assert (order.state, order.failure) == ("CANCELLED", "金额填错")
+
+
+def test_an_order_names_its_loan_by_the_loan_number(
+    as_post: Callable[..., Client], county: County, lending: Lending, accounts: dict[str, int]
+) -> None:
+    terms = Terms(
+        start=county.opened_on, principal_fen=1_200_000, rate_ppm=144_000, method=Method.LEVEL_PAYMENT, periods=12
+    )
+    loan = lending.lend(terms)
+    client = as_post("CASHIER")
+    given = {
+        "own_account_id": accounts["BANK"], "purpose": "DISBURSEMENT", "amount_fen": "500", "payee_name": "王秀兰",
+        "loan_number": loan.number, "submission_key": fresh_key(),
+    }  # fmt: skip
+    assert client.post("/cash/orders/new/", given).status_code == 302
+    order = PaymentOrder.objects.get(purpose="DISBURSEMENT", payee_name="王秀兰")
+    assert order.subject == f"loan:{loan.pk}"
+    text = client.get(f"/cash/orders/{order.pk}/").content.decode()
+    assert f'<a href="/loans/{loan.pk}/">借据 {loan.number}</a>' in text
+    assert "loan:" not in text
 
 
 def test_a_teller_counts_and_must_explain_a_difference(

@@ -17,6 +17,7 @@ from sancha.apps.ledger.folding import absorb_late
 from sancha.apps.ledger.guards import LATE_SOURCES
 from sancha.apps.ledger.mapping import AccountResolver, LineSpec, resolve_accounts
 from sancha.apps.ledger.models import POSITION_SOURCES, Category, InstitutionBooks, Line, Source, Voucher
+from sancha.kernel.money import format_yuan
 from sancha.kit.actor import Actor
 from sancha.kit.clock import now
 from sancha.kit.errors import Conflict, DomainError
@@ -110,9 +111,9 @@ def _expanded(spec: VoucherSpec, accounts: AccountResolver | None) -> Checked:
             raise TypeError(f"amount_fen must be int, got {line.amount_fen!r}")
         balance[line.currency] = balance.get(line.currency, 0) + line.amount_fen
     if any(balance.values()):
-        off = "、".join(f"{currency} {fen} 分" for currency, fen in balance.items() if fen)
+        off = "、".join(f"{currency} {format_yuan(fen)} 元" for currency, fen in balance.items() if fen)
         raise DomainError(
-            "VOUCHER_UNBALANCED", f"凭证「{spec.summary}」借贷不等，差额 {off}。", field="lines", value=off,
+            "VOUCHER_UNBALANCED", f"凭证「{spec.summary}」借贷不等，借方减贷方 {off}。", field="lines", value=off,
             clause="有借必有贷，借贷必相等", fix="请核对各行金额。",
         )  # fmt: skip
     lines = [line for line in lines if line.amount_fen]
@@ -152,7 +153,11 @@ def _check_usable(spec: VoucherSpec, lines: Iterable[LineSpec], accounts: Accoun
         facts = accounts.accounts.get(line.account_id or 0)
         if facts is None:
             raise DomainError(
-                "ACCOUNT_UNKNOWN", f"没有编号为 {line.account_id} 的科目。", field="account", value=line.account_id
+                "ACCOUNT_UNKNOWN",
+                f"没有编号为 {line.account_id} 的科目。",
+                field="account",
+                value=line.account_id,
+                fix="请从科目表中选择。",
             )
         if not facts.is_leaf:
             raise DomainError(

@@ -28,6 +28,7 @@ from sancha.apps.servicing.queries.portfolio import (
     held_or_stale,
     live_loans_reason,
     loan_ids,
+    loan_numbers,
     overdue_loans,
     watch_marks,
 )
@@ -80,6 +81,7 @@ __all__ = [
     "list_loans",
     "live_loans_reason",
     "loan_ids",
+    "loan_numbers",
     "loan_register",
     "loan_totals",
     "loans_of_party",

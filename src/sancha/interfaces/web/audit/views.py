@@ -7,19 +7,22 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, HttpResponse
 from django.shortcuts import render
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from sancha.apps.access.queries import find_person, institution_tree, names_of
+from sancha.interfaces.web.audit.contents import words_of
 from sancha.interfaces.web.audit.forms import AuditFilter, VerifyForm
 from sancha.interfaces.web.downloads import excel
 from sancha.interfaces.web.exports import with_rows
 from sancha.interfaces.web.pages import attempt, page, post_only, show
+from sancha.interfaces.web.request import PageRequest
+from sancha.interfaces.web.subjects import naming
 from sancha.interfaces.web.tables import Column, Pagination, Table, page_number
 from sancha.kit import audit, spreadsheets
 from sancha.kit.audit_log import EventFilter, EventRow, all_events, events
@@ -29,18 +32,17 @@ from sancha.kit.operation import operation_names
 from sancha.rulebook.posts import post_name
 
 READ, EXPORT = "audit.view", "reporting.export"
-PAGES = {"loan": "loans:detail", "party": "parties:detail", "voucher": "ledger:voucher", "receipt": "cash:receipt"}
 NOBODY = -1
 
 
 @page(READ)
 @require_safe
-def event_list(request: HttpRequest) -> HttpResponse:
+def event_list(request: PageRequest) -> HttpResponse:
     """审计事件。"""
     return _events(request)
 
 
-def _where(request: HttpRequest) -> tuple[AuditFilter, EventFilter, dict[int, str]]:
+def _where(request: PageRequest) -> tuple[AuditFilter, EventFilter, dict[int, str]]:
     """筛选表单、交给查询的条件、范围内机构的名字。"""
     form = AuditFilter(request.GET)
     username = request.GET.get("person", "").strip()
@@ -52,11 +54,12 @@ def _where(request: HttpRequest) -> tuple[AuditFilter, EventFilter, dict[int, st
     return form, form.wanted(person_id=person_id, institution_ids=tuple(places)), places
 
 
-def _events(request: HttpRequest, **extra: Any) -> HttpResponse:
+def _events(request: PageRequest, **extra: Any) -> HttpResponse:
     actor = request.actor
     form, where, places = _where(request)
     found = events(where, page=page_number(request.GET))
     names = names_of(row.person_id for row in found.rows)
+    subject = naming(actor, [row.subject for row in found.rows])
     table = Table(
         [
             Column("at", _("时刻"), kind="moment"),
@@ -70,8 +73,8 @@ def _events(request: HttpRequest, **extra: Any) -> HttpResponse:
                 show=lambda r: places.get(r.institution_id or 0, "—"),
             ),
             Column("operation", _("操作"), css="mono"),
-            Column("subject", _("对象"), show=_subject, css="mono"),
-            Column("data", _("内容"), show=_data, css="wrap muted"),
+            Column("subject", _("对象"), show=lambda r: subject(r.subject)),
+            Column("data", _("内容"), show=lambda r: words_of(r.data), css="wrap muted"),
             Column("seal_no", _("封条"), show=_seal),
         ],
         found.rows,
@@ -88,19 +91,6 @@ def _events(request: HttpRequest, **extra: Any) -> HttpResponse:
     return show(request, "audit/events.html", context | extra)
 
 
-def _subject(row: EventRow) -> SafeString | str:
-    kind, _colon, number = row.subject.partition(":")
-    try:
-        url = reverse(PAGES[kind], args=[int(number)]) if kind in PAGES and number.isdigit() else ""
-    except NoReverseMatch:
-        url = ""
-    return format_html('<a href="{}">{}</a>', url, row.subject) if url else row.subject or "—"
-
-
-def _data(row: EventRow) -> str:
-    return "，".join(f"{name}={value}" for name, value in row.data.items())[:160]
-
-
 def _seal(row: EventRow) -> SafeString:
     if row.seal_no is None:
         return format_html('<span class="pill amber">{}</span>', _("待封"))
@@ -109,7 +99,7 @@ def _seal(row: EventRow) -> SafeString:
 
 @page(READ)
 @require_safe
-def chain(request: HttpRequest) -> HttpResponse:
+def chain(request: PageRequest) -> HttpResponse:
     """链条的片段：链头、已封存、待封存、缺不缺触发器；翻页筛选时不必再数一遍。"""
     return render(request, "audit/chain.html", _chain())
 
@@ -120,7 +110,7 @@ def _chain() -> dict[str, Any]:
 
 @page(READ)
 @post_only("audit:events")
-def verify(request: HttpRequest) -> HttpResponse:
+def verify(request: PageRequest) -> HttpResponse:
     """核对链条：先把没封的封上，再逐条重算。"""
     form = VerifyForm(request.POST)
     published = attempt(form, _published, request.POST.get("published", "")) if form.is_valid() else None
@@ -143,7 +133,7 @@ def _published(text: str) -> audit.Head | None:
 
 @page(EXPORT)
 @require_safe
-def export(request: HttpRequest) -> HttpResponse:
+def export(request: PageRequest) -> FileResponse:
     """导出：表头注明谁、何时、链头，末行是全部内容的摘要；导出本身也进审计。"""
     actor = request.actor
     actor.require(READ)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from sancha.apps.access.queries import InstitutionInfo
 from sancha.apps.cashdesk.queries import OwnAccountInfo
 from sancha.interfaces.web.access.forms import institution_choices
-from sancha.interfaces.web.forms import DateField, Form, YuanField
+from sancha.interfaces.web.forms import DateField, Form, YuanField, lay
 
 CHANNELS = [
     ("TRANSFER", _("转账")),
@@ -55,7 +55,7 @@ class WithAccounts(Form):
     def __init__(self, *args: Any, accounts: list[OwnAccountInfo], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in self.account_fields:
-            self.fields[name].choices = account_choices(accounts)
+            self.offer(name, account_choices(accounts))
 
 
 class ReceiptFilter(Form):
@@ -66,7 +66,7 @@ class ReceiptFilter(Form):
     state = forms.ChoiceField(label=_("状态"), required=False, choices=RECEIPT_STATES)
     first = DateField(label=_("记账起"), required=False)
     last = DateField(label=_("记账止"), required=False)
-    q.col = "w2"
+    lay(q, col="w2")
 
     @property
     def wanted(self) -> dict[str, Any]:
@@ -132,10 +132,9 @@ class OrderForm(WithAccounts):
         help_text=_("退回收款请从收款记录上办理。"),
     )  # fmt: skip
     amount_fen = YuanField(label=_("金额"))
-    subject = forms.RegexField(
-        label=_("对象"), regex=r"^(loan:[0-9]+)?$", max_length=60, required=False,
-        help_text=_("借据写成 loan:编号；没有可不填。"), error_messages={"invalid": _("对象写成 loan:编号，如 loan:12。")},
-    )  # fmt: skip
+    loan_number = forms.CharField(
+        label=_("借据号"), max_length=40, required=False, help_text=_("为哪笔借据付的；没有可不填。")
+    )
     payee_name = forms.CharField(label=_("收款人"), max_length=80)
     payee_account = forms.CharField(label=_("收款账号"), max_length=40, required=False)
     payee_bank = forms.CharField(label=_("收款行"), max_length=80, required=False)
@@ -179,7 +178,7 @@ class CountForm(WithAccounts):
     own_account_id = forms.TypedChoiceField(label=_("现金账户"), coerce=int)
     counted_fen = YuanField(label=_("清点数"), allow_zero=True)
     reason = forms.CharField(label=_("长短款原因"), max_length=200, required=False, help_text=_("有差额时必填。"))
-    reason.col = "f12"
+    lay(reason, col="f12")
 
 
 class MoveForm(WithAccounts):
@@ -204,7 +203,7 @@ class OwnAccountForm(Form):
 
     def __init__(self, *args: Any, tree: list[InstitutionInfo], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["institution_id"].choices = institution_choices(tree)
+        self.offer("institution_id", institution_choices(tree))
 
 
 class AccountDay(WithAccounts):
@@ -214,7 +213,7 @@ class AccountDay(WithAccounts):
     account_fields = ("account",)
     account = forms.TypedChoiceField(label=_("银行账户"), coerce=int, required=False, empty_value=None)
     day = DateField(label=_("对到哪一天"), required=False)
-    account.col = "w2"
+    lay(account, col="w2")
 
 
 class StatementForm(WithAccounts):
@@ -228,7 +227,7 @@ class StatementForm(WithAccounts):
         ),
     )
     create_receipts = forms.BooleanField(label=_("没有登记过的进账自动成为挂账收款"), required=False, initial=True)
-    own_account_id.col = file.col = create_receipts.col = "f12"
+    lay(own_account_id, file, create_receipts, col="f12")
 
 
 class ExplainForm(Form):
@@ -244,7 +243,7 @@ class BatchForm(WithAccounts):
     file = forms.FileField(
         label=_("扣款账号表（Excel 或 csv）"), help_text=_("列：借据号、户名、扣款账号。只扣表里有的借据。")
     )
-    own_account_id.col = file.col = "f12"
+    lay(own_account_id, file, col="f12")
 
 
 class ResultForm(Form):
@@ -253,4 +252,4 @@ class ResultForm(Form):
     file = forms.FileField(
         label=_("回盘文件（Excel 或 csv）"), help_text=_("列：序号、实扣金额；可有流水号、失败原因。可分几次回盘。")
     )
-    file.col = "f12"
+    lay(file, col="f12")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -20,6 +19,7 @@ from sancha.apps.cashdesk.queries import (
     payee_account_to_send,
     payment_orders,
 )
+from sancha.apps.servicing.queries import find_loan
 from sancha.interfaces.web.cash.forms import (
     OpinionForm,
     OrderCorrectForm,
@@ -31,10 +31,15 @@ from sancha.interfaces.web.cash.forms import (
 from sancha.interfaces.web.cash.receipts import PAY, READ
 from sancha.interfaces.web.forms import Form
 from sancha.interfaces.web.pages import attempt, go, page, post_only, show
+from sancha.interfaces.web.request import PageRequest
+from sancha.interfaces.web.subjects import plain as written
+from sancha.interfaces.web.subjects import subject_words
 from sancha.interfaces.web.submission import submission
 from sancha.interfaces.web.tables import Pagination, page_number
 from sancha.interfaces.web.work.trail import entered, later, review_of
 from sancha.kernel.money import rmb_uppercase
+from sancha.kit.actor import Actor
+from sancha.kit.errors import DomainError, NotFound
 
 AUTHORIZE = "cashdesk.authorize"
 TONES = {
@@ -50,7 +55,7 @@ TONES = {
 
 @page(READ)
 @require_safe
-def order_list(request: HttpRequest) -> HttpResponse:
+def order_list(request: PageRequest) -> HttpResponse:
     """付款单列表；要办的事在各单的页面上。"""
     actor = request.actor
     form = OrderFilter(request.GET)
@@ -80,12 +85,12 @@ def _row(order: OrderInfo, actor: Any) -> dict[str, Any]:
 
 @page(READ)
 @require_safe
-def order(request: HttpRequest, order_id: int) -> HttpResponse:
+def order(request: PageRequest, order_id: int) -> HttpResponse:
     """一张付款单：付什么、记什么账、谁办的、到了哪一步。"""
     return _order(request, order_id)
 
 
-def _order(request: HttpRequest, order_id: int, plain: Form | None = None) -> HttpResponse:
+def _order(request: PageRequest, order_id: int, plain: Form | None = None) -> HttpResponse:
     steps, waiting = review_of(request, "payment_order", order_id)
     context = _face(request, order_id)
     found: OrderDetail = context["found"]
@@ -107,31 +112,30 @@ def _order(request: HttpRequest, order_id: int, plain: Form | None = None) -> Ht
     return show(request, "cash/order.html", context | {"steps": steps, "waiting": waiting, "plain": plain})
 
 
-def _face(request: HttpRequest, order_id: int) -> dict[str, Any]:
+def _face(request: PageRequest, order_id: int) -> dict[str, Any]:
     actor = request.actor
     found = order_detail(actor, order_id)
     info = found.info
-    kind, _colon, number = info.subject.partition(":")
     return {
         "found": found,
         "order": info,
         "row": _row(info, actor),
         "entries": order_entries(info, on=request.business_date),
         "words": rmb_uppercase(info.amount_fen),
-        "loan_url": reverse("loans:detail", args=[int(number)]) if kind == "loan" and number.isdigit() else "",
+        "about": "" if info.receipt_id else written(*subject_words(actor, info.subject)),
     }
 
 
 @page(READ)
 @require_safe
-def order_brief(request: HttpRequest, order_id: int) -> HttpResponse:
+def order_brief(request: PageRequest, order_id: int) -> HttpResponse:
     """付款单的片段：付款复核的任务页取用。"""
     return render(request, "cash/order_brief.html", _face(request, order_id))
 
 
 @page(PAY)
 @require_http_methods(["GET", "HEAD", "POST"])
-def correct(request: HttpRequest, order_id: int) -> HttpResponse:
+def correct(request: PageRequest, order_id: int) -> HttpResponse:
     """改正收款人与账号，重新送复核。"""
     found = order_detail(request.actor, order_id)
     info = found.info
@@ -148,17 +152,30 @@ def correct(request: HttpRequest, order_id: int) -> HttpResponse:
 
 @page(PAY)
 @require_http_methods(["GET", "HEAD", "POST"])
-def enter(request: HttpRequest) -> HttpResponse:
+def enter(request: PageRequest) -> HttpResponse:
     """录入付款单。"""
     form = OrderForm(request.POST or None, accounts=own_accounts(request.actor))
     if request.method == "POST" and form.is_valid():
-        done = attempt(form, operations.enter_payment_order, **submission(request), **form.cleaned_data)
+        done = attempt(form, _entered, **submission(request), **form.cleaned_data)
         if done is not None:
             return go(request, "cash:order", done["order_id"], said=_("付款单已录入，待另一人授权。"))
     return show(request, "cash/enter_order.html", {"form": form})
 
 
-def _act(request: HttpRequest, form: Form, operation: Any, said: str, order_id: int) -> HttpResponse:
+def _entered(*, actor: Actor, loan_number: str, **given: Any) -> dict[str, Any]:
+    subject = ""
+    if loan_number:
+        try:
+            subject = f"loan:{find_loan(actor=actor, number=loan_number.strip()).pk}"
+        except NotFound as missing:
+            raise DomainError(
+                "LOAN_NOT_FOUND", _("没有这笔借据，或不在您的机构范围内。"), field="loan_number", value=loan_number,
+                fix=_("请照借据台账上的借据号填写；不为借据付的不填。"),
+            ) from missing  # fmt: skip
+    return operations.enter_payment_order(actor=actor, subject=subject, **given)
+
+
+def _act(request: PageRequest, form: Form, operation: Any, said: str, order_id: int) -> HttpResponse:
     if form.is_valid():
         done = attempt(form, operation, **submission(request), order_id=order_id, **form.cleaned_data)
         if done is not None:
@@ -168,7 +185,7 @@ def _act(request: HttpRequest, form: Form, operation: Any, said: str, order_id: 
 
 @page(AUTHORIZE)
 @post_only("cash:order", "order_id")
-def authorize(request: HttpRequest, order_id: int) -> HttpResponse:
+def authorize(request: PageRequest, order_id: int) -> HttpResponse:
     """授权。"""
     form = OpinionForm(request.POST)
     return _act(request, form, operations.authorize_payment_order, _("已授权，可以发送。"), order_id)
@@ -176,7 +193,7 @@ def authorize(request: HttpRequest, order_id: int) -> HttpResponse:
 
 @page(AUTHORIZE)
 @post_only("cash:order", "order_id")
-def reject(request: HttpRequest, order_id: int) -> HttpResponse:
+def reject(request: PageRequest, order_id: int) -> HttpResponse:
     """退回，须写意见。"""
     form = OpinionForm(request.POST)
     return _act(request, form, operations.reject_payment_order, _("已退回，由录入人改正或撤销。"), order_id)
@@ -184,7 +201,7 @@ def reject(request: HttpRequest, order_id: int) -> HttpResponse:
 
 @page(PAY)
 @post_only("cash:order", "order_id")
-def send(request: HttpRequest, order_id: int) -> HttpResponse:
+def send(request: PageRequest, order_id: int) -> HttpResponse:
     """发送：完整收款账号只在这一页显示，留痕。"""
     form = Form(request.POST)
     done = attempt(form, operations.send_payment_order, **submission(request), order_id=order_id)
@@ -198,20 +215,20 @@ def send(request: HttpRequest, order_id: int) -> HttpResponse:
 
 @page(PAY)
 @post_only("cash:order", "order_id")
-def settle(request: HttpRequest, order_id: int) -> HttpResponse:
+def settle(request: PageRequest, order_id: int) -> HttpResponse:
     """付成：记账。"""
     return _act(request, SettleForm(request.POST), operations.settle_payment_order, _("已付成并记账。"), order_id)
 
 
 @page(PAY)
 @post_only("cash:order", "order_id")
-def fail(request: HttpRequest, order_id: int) -> HttpResponse:
+def fail(request: PageRequest, order_id: int) -> HttpResponse:
     """付款失败。"""
     return _act(request, ReasonForm(request.POST), operations.fail_payment_order, _("已记为失败，没有记账。"), order_id)
 
 
 @page(PAY)
 @post_only("cash:order", "order_id")
-def cancel(request: HttpRequest, order_id: int) -> HttpResponse:
+def cancel(request: PageRequest, order_id: int) -> HttpResponse:
     """撤销尚未发送的。"""
     return _act(request, ReasonForm(request.POST), operations.cancel_payment_order, _("已撤销。"), order_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
@@ -24,6 +24,8 @@ from sancha.apps.cashdesk.queries import (
 )
 from sancha.interfaces.web.cash.forms import ReceiptFilter, ReceiptForm, ReturnForm
 from sancha.interfaces.web.pages import attempt, go, page, post_only, show
+from sancha.interfaces.web.request import PageRequest
+from sancha.interfaces.web.subjects import Show, naming
 from sancha.interfaces.web.submission import submission
 from sancha.interfaces.web.tables import Column, Pagination, Table, page_number
 from sancha.kernel.money import format_yuan
@@ -46,7 +48,7 @@ def repay_url(receipt_id: int) -> str:
         return ""
 
 
-def _actions(request: HttpRequest) -> Any:
+def _actions(request: PageRequest) -> Any:
     may_repay = request.actor.may("servicing.repay")
 
     def of_row(row: ReceiptInfo) -> SafeString:
@@ -69,7 +71,7 @@ def _tile(band: AgeBand) -> dict[str, Any]:
 
 @page(READ)
 @require_safe
-def receipt_list(request: HttpRequest) -> HttpResponse:
+def receipt_list(request: PageRequest) -> HttpResponse:
     """收款与挂账。"""
     actor = request.actor
     form = ReceiptFilter(request.GET if "state" in request.GET else {"state": "OPEN", **request.GET.dict()})
@@ -100,7 +102,7 @@ def receipt_list(request: HttpRequest) -> HttpResponse:
 
 @page(TAKE)
 @require_http_methods(["GET", "HEAD", "POST"])
-def record(request: HttpRequest) -> HttpResponse:
+def record(request: PageRequest) -> HttpResponse:
     """收款登记：先挂账，再成为还款。"""
     accounts = own_accounts(request.actor)
     form = ReceiptForm(request.POST or None, accounts=accounts, initial={"value_on": request.business_date})
@@ -113,22 +115,23 @@ def record(request: HttpRequest) -> HttpResponse:
 
 @page(READ)
 @require_safe
-def receipt(request: HttpRequest, receipt_id: int) -> HttpResponse:
+def receipt(request: PageRequest, receipt_id: int) -> HttpResponse:
     """一笔收款：用到了哪里，还剩多少。"""
     return _receipt(request, receipt_id)
 
 
-def _receipt(request: HttpRequest, receipt_id: int, form: ReturnForm | None = None) -> HttpResponse:
+def _receipt(request: PageRequest, receipt_id: int, form: ReturnForm | None = None) -> HttpResponse:
     actor = request.actor
     found, uses = receipt_detail(actor, receipt_id)
     may_return = found.left_fen > 0 and actor.may(PAY)
+    subject = naming(actor, [use["subject"] for use in uses])
     context = {
         "receipt": found,
         "state": _state(found),
         "table": Table(
             [
                 Column("booked_on", _("记账日"), kind="day"),
-                Column("subject", _("用到"), show=_subject),
+                Column("subject", _("用到"), show=lambda r: _use(r, subject)),
                 Column("amount_fen", _("金额"), kind="fen"),
                 Column("voucher_id", _("凭证"), link=lambda r: reverse("ledger:voucher", args=[r["voucher_id"]])),
             ],
@@ -142,21 +145,16 @@ def _receipt(request: HttpRequest, receipt_id: int, form: ReturnForm | None = No
     return show(request, "cash/receipt.html", context)
 
 
-def _subject(row: dict[str, Any]) -> SafeString | str:
-    kind, _colon, number = row["subject"].partition(":")
-    text = {"loan": _("借据"), "receipt": _("退回")}.get(kind, kind) + f" {number}"
-    if row["amount_fen"] < 0:
-        text += _("（冲正退回挂账）")
-    try:
-        url = reverse("loans:detail", args=[int(number)]) if kind == "loan" and number.isdigit() else ""
-    except NoReverseMatch:
-        url = ""
-    return format_html('<a href="{}">{}</a>', url, text) if url else text
+def _use(row: dict[str, Any], subject: Show) -> SafeString | str:
+    # What was paid back names the receipt itself.
+    kind, _colon, _number = row["subject"].partition(":")
+    text = _("退回") if kind == "receipt" else subject(row["subject"])
+    return format_html("{}{}", text, _("（冲正退回挂账）") if row["amount_fen"] < 0 else "")
 
 
 @page(PAY)
 @post_only("cash:receipt", "receipt_id")
-def return_money(request: HttpRequest, receipt_id: int) -> HttpResponse:
+def return_money(request: PageRequest, receipt_id: int) -> HttpResponse:
     """退回收款：开付款单，由另一人授权。"""
     form = ReturnForm(request.POST)
     if form.is_valid():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, HttpResponse
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
@@ -22,9 +22,12 @@ from sancha.interfaces.web.downloads import excel, pdf
 from sancha.interfaces.web.ledger.books import EXPORT, READ, period_form, scope_name
 from sancha.interfaces.web.ledger.forms import ReverseForm, VoucherFilter
 from sancha.interfaces.web.pages import page, show
+from sancha.interfaces.web.request import PageRequest
+from sancha.interfaces.web.subjects import plain, subject_words
 from sancha.interfaces.web.tables import Column, Pagination, Table, page_number
 from sancha.kernel.money import format_yuan, rmb_uppercase
 from sancha.kit import spreadsheets
+from sancha.kit.actor import Actor
 from sancha.kit.clock import now
 from sancha.kit.errors import DomainError
 from sancha.kit.paging import LONGEST_PAGE
@@ -45,7 +48,7 @@ def _summary(row: VoucherRow) -> SafeString:
 
 @page(READ)
 @require_safe
-def voucher_page(request: HttpRequest) -> HttpResponse:
+def voucher_page(request: PageRequest) -> HttpResponse:
     """凭证列表。"""
     form = period_form(request, VoucherFilter)
     found = voucher_list(request.actor, page=page_number(request.GET), **form.wanted)
@@ -75,7 +78,7 @@ def voucher_page(request: HttpRequest) -> HttpResponse:
 
 @page(EXPORT)
 @require_safe
-def voucher_excel(request: HttpRequest) -> HttpResponse:
+def voucher_excel(request: PageRequest) -> FileResponse:
     """凭证列表，Excel；按筛选条件逐页取，内存恒定。"""
     form = period_form(request, VoucherFilter)
     wanted = form.wanted
@@ -112,12 +115,12 @@ def voucher_excel(request: HttpRequest) -> HttpResponse:
 
 @page(READ)
 @require_safe
-def voucher(request: HttpRequest, voucher_id: int) -> HttpResponse:
+def voucher(request: PageRequest, voucher_id: int) -> HttpResponse:
     """记账凭证。"""
     return voucher_view(request, voucher_id)
 
 
-def voucher_view(request: HttpRequest, voucher_id: int, form: ReverseForm | None = None) -> HttpResponse:
+def voucher_view(request: PageRequest, voucher_id: int, form: ReverseForm | None = None) -> HttpResponse:
     """记账凭证页；``form`` 是填错的冲回表单。"""
     actor = request.actor
     found = voucher_detail(actor, voucher_id)
@@ -127,7 +130,7 @@ def voucher_view(request: HttpRequest, voucher_id: int, form: ReverseForm | None
         "voucher": found,
         "number": number_of(found.head),
         "lines": [{"line": line, "loan": _loan(line.loan_id)} for line in found.lines],
-        "subject": _subject(found.head.subject),
+        "subject": plain(*subject_words(actor, found.head.subject)),
         "debit_fen": debit,
         "credit_fen": sum(line.credit_fen for line in found.lines),
         "words": rmb_uppercase(debit),
@@ -147,39 +150,21 @@ def _loan(loan_id: int | None) -> str:
         return ""
 
 
-def _subject(subject: str) -> dict[str, str]:
-    """凭证说的是谁：借据、收款有页面。"""
-    kind, _colon, number = subject.partition(":")
-    names = {"loan": _("借据"), "receipt": _("收款"), "manual_draft": _("手工凭证"), "institution": _("机构")}
-    if not number.isdigit():
-        return {"text": subject, "url": ""}
-    pages = {
-        "loan": "loans:detail",
-        "receipt": "cash:receipt",
-        "manual_draft": "ledger:draft",
-        "payment_order": "cash:order",
-    }
-    try:
-        url = reverse(pages[kind], args=[int(number)]) if kind in pages else ""
-    except NoReverseMatch:
-        url = ""
-    return {"text": f"{names.get(kind, kind)} {number}", "url": url}
-
-
 @page(READ)
 @require_safe
-def voucher_pdf(request: HttpRequest, voucher_id: int) -> HttpResponse:
+def voucher_pdf(request: PageRequest, voucher_id: int) -> HttpResponse:
     """记账凭证，打印件。"""
     found = voucher_detail(request.actor, voucher_id)
-    return pdf(f"记账凭证{voucher_id}", print_document(_paper(found, request.actor.name)))
+    return pdf(f"记账凭证{voucher_id}", print_document(_paper(found, request.actor)))
 
 
-def _paper(found: VoucherDetail, printed_by: str) -> papers.Voucher:
+def _paper(found: VoucherDetail, reader: Actor) -> papers.Voucher:
+    about, _url = subject_words(reader, found.head.subject)
     return papers.Voucher(
         letterhead=papers.Letterhead(
-            institution=found.head.institution_name, number=number_of(found.head), printed_by=printed_by, printed_at=now()
+            institution=found.head.institution_name, number=number_of(found.head), printed_by=reader.name, printed_at=now()
         ),
-        booked_on=found.head.booked_on, kind=found.head.summary, source=found.head.source_name, subject=found.head.subject,
+        booked_on=found.head.booked_on, kind=found.head.summary, source=found.head.source_name, subject=about,
         entries=tuple(
             papers.Entry(
                 summary=line.summary or found.head.summary, account_code=line.account_code, account_name=line.account_name,
@@ -193,7 +178,7 @@ def _paper(found: VoucherDetail, printed_by: str) -> papers.Voucher:
 
 @page("servicing.view")
 @require_safe
-def voucher_parts(request: HttpRequest, voucher_id: int) -> HttpResponse:
+def voucher_parts(request: PageRequest, voucher_id: int) -> HttpResponse:
     """汇总计提凭证的构成：每笔借据当日多少，合计与凭证的收入行对得上。"""
     found = voucher_detail(request.actor, voucher_id)
     head = found.head

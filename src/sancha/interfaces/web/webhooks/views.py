@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.html import format_html
@@ -17,9 +17,13 @@ from sancha.apps.access.queries import institution_tree
 from sancha.apps.webhooks import operations, queries
 from sancha.apps.webhooks.queries import DeliveryInfo
 from sancha.interfaces.web.forms import Form
-from sancha.interfaces.web.pages import attempt, go, page, post_only, show, submission_key
+from sancha.interfaces.web.pages import attempt, go, page, post_only, show
+from sancha.interfaces.web.request import PageRequest
+from sancha.interfaces.web.subjects import naming
+from sancha.interfaces.web.submission import submission
 from sancha.interfaces.web.tables import Column, Pagination, Table, page_number
 from sancha.interfaces.web.webhooks.forms import DeliveryFilter, EditForm, SubscribeForm
+from sancha.kit.actor import Actor
 from sancha.kit.events import catalog, find_event
 
 READ, WRITE = "webhooks.view", "webhooks.manage"
@@ -35,13 +39,9 @@ def _event_name(name: str) -> str:
     return kind.title if kind else name
 
 
-def _common(request: HttpRequest) -> dict[str, Any]:
-    return {"actor": request.actor, "key": submission_key(request), "on": request.business_date}
-
-
 @page(READ)
 @require_safe
-def subscription_list(request: HttpRequest) -> HttpResponse:
+def subscription_list(request: PageRequest) -> HttpResponse:
     """订阅列表。"""
     with_closed = request.GET.get("closed") == "1"
     found = queries.list_subscriptions(request.actor, with_closed=with_closed, page=page_number(request.GET))
@@ -67,11 +67,11 @@ def subscription_list(request: HttpRequest) -> HttpResponse:
 
 @page(WRITE)
 @require_http_methods(["GET", "HEAD", "POST"])
-def subscribe(request: HttpRequest) -> HttpResponse:
+def subscribe(request: PageRequest) -> HttpResponse:
     """新建订阅：密钥只在办成的这一页显示。"""
     form = SubscribeForm(request.POST or None, tree=institution_tree(request.actor))
     if request.method == "POST" and form.is_valid():
-        done = attempt(form, operations.subscribe, **_common(request), **form.cleaned_data)
+        done = attempt(form, operations.subscribe, **submission(request), **form.cleaned_data)
         if done is not None:
             return _secret_page(request, done)
     return show(request, "webhooks/edit.html", {"form": form, "subscription": None})
@@ -79,7 +79,7 @@ def subscribe(request: HttpRequest) -> HttpResponse:
 
 @page(WRITE)
 @require_http_methods(["GET", "HEAD", "POST"])
-def edit(request: HttpRequest, subscription_id: int) -> HttpResponse:
+def edit(request: PageRequest, subscription_id: int) -> HttpResponse:
     """修改订阅。"""
     found = queries.subscription_detail(request.actor, subscription_id)
     initial = {"name": found.name, "url": found.url, "events": found.events}
@@ -88,7 +88,7 @@ def edit(request: HttpRequest, subscription_id: int) -> HttpResponse:
         done = attempt(
             form,
             operations.edit_subscription,
-            **_common(request),
+            **submission(request),
             subscription_id=subscription_id,
             **form.cleaned_data,
         )
@@ -97,7 +97,7 @@ def edit(request: HttpRequest, subscription_id: int) -> HttpResponse:
     return show(request, "webhooks/edit.html", {"form": form, "subscription": found})
 
 
-def _secret_page(request: HttpRequest, done: dict[str, Any]) -> HttpResponse:
+def _secret_page(request: PageRequest, done: dict[str, Any]) -> HttpResponse:
     # Not a redirect: the secret exists in this response only, and must not pass through session or URL.
     found = queries.subscription_detail(request.actor, done["subscription_id"])
     return render(request, "webhooks/secret_once.html", {"subscription": found, "secret": done["secret"]})
@@ -105,12 +105,12 @@ def _secret_page(request: HttpRequest, done: dict[str, Any]) -> HttpResponse:
 
 @page(READ)
 @require_safe
-def detail(request: HttpRequest, subscription_id: int) -> HttpResponse:
+def detail(request: PageRequest, subscription_id: int) -> HttpResponse:
     """一个订阅与它的投递记录。"""
     return _detail(request, subscription_id)
 
 
-def _detail(request: HttpRequest, subscription_id: int, plain: Form | None = None) -> HttpResponse:
+def _detail(request: PageRequest, subscription_id: int, plain: Form | None = None) -> HttpResponse:
     actor = request.actor
     found = queries.subscription_detail(actor, subscription_id)
     form = DeliveryFilter(request.GET)
@@ -121,20 +121,21 @@ def _detail(request: HttpRequest, subscription_id: int, plain: Form | None = Non
         "events": [(name, _event_name(name)) for name in found.events],
         "may_manage": actor.may(WRITE),
         "form": form,
-        "table": _deliveries(rows.rows, Pagination.over(rows)),
+        "table": _deliveries(actor, rows.rows, Pagination.over(rows)),
         "plain": plain,
     }
     return show(request, "webhooks/detail.html", context)
 
 
-def _deliveries(rows: list[DeliveryInfo], pagination: Pagination) -> Table:
+def _deliveries(actor: Actor, rows: list[DeliveryInfo], pagination: Pagination) -> Table:
+    subject = naming(actor, [row.subject for row in rows])
     return Table(
         [
             Column(
                 "created_at", _("排入"), kind="moment", link=lambda row: reverse("webhooks:delivery", args=[row.id])
             ),
             Column("event", _("事件"), show=lambda row: _event_name(row.event)),
-            Column("subject", _("对象"), css="mono"),
+            Column("subject", _("对象"), show=lambda row: subject(row.subject)),
             Column("state", _("状态"), show=lambda row: _pill(row.state, row.state_name)),
             Column("attempts", _("次数"), kind="int"),
             Column("status_code", _("回应码"), kind="int"),
@@ -157,12 +158,12 @@ def _next(row: DeliveryInfo) -> Any:
 
 @page(READ)
 @require_safe
-def delivery(request: HttpRequest, delivery_id: int) -> HttpResponse:
+def delivery(request: PageRequest, delivery_id: int) -> HttpResponse:
     """一条投递：原文与逐次尝试。"""
     return _delivery(request, delivery_id)
 
 
-def _delivery(request: HttpRequest, delivery_id: int, plain: Form | None = None) -> HttpResponse:
+def _delivery(request: PageRequest, delivery_id: int, plain: Form | None = None) -> HttpResponse:
     found = queries.delivery_detail(request.actor, delivery_id)
     table = Table(
         [
@@ -178,6 +179,7 @@ def _delivery(request: HttpRequest, delivery_id: int, plain: Form | None = None)
     context = {
         "found": found.delivery,
         "event_name": _event_name(found.delivery.event),
+        "subject": naming(request.actor, [found.delivery.subject])(found.delivery.subject),
         "state": _pill(found.delivery.state, found.delivery.state_name),
         "subscription": queries.subscription_detail(request.actor, found.subscription_id),
         "body": json.dumps(json.loads(found.body), ensure_ascii=False, indent=2),
@@ -190,55 +192,55 @@ def _delivery(request: HttpRequest, delivery_id: int, plain: Form | None = None)
 
 @page(READ)
 @require_safe
-def event_catalog(request: HttpRequest) -> HttpResponse:
+def event_catalog(request: PageRequest) -> HttpResponse:
     """事件目录：何时发生、内容有哪些栏目。"""
     return render(request, "webhooks/events.html", {"kinds": catalog()})
 
 
 @page(WRITE)
 @post_only("webhooks:detail", "subscription_id")
-def pause(request: HttpRequest, subscription_id: int) -> HttpResponse:
+def pause(request: PageRequest, subscription_id: int) -> HttpResponse:
     """暂停推送。"""
     return _act(request, subscription_id, operations.pause_subscription, _("已暂停，事件继续积存。"))
 
 
 @page(WRITE)
 @post_only("webhooks:detail", "subscription_id")
-def resume(request: HttpRequest, subscription_id: int) -> HttpResponse:
+def resume(request: PageRequest, subscription_id: int) -> HttpResponse:
     """恢复推送。"""
     return _act(request, subscription_id, operations.resume_subscription, _("已恢复，积存的事件按次序补送。"))
 
 
 @page(WRITE)
 @post_only("webhooks:detail", "subscription_id")
-def close(request: HttpRequest, subscription_id: int) -> HttpResponse:
+def close(request: PageRequest, subscription_id: int) -> HttpResponse:
     """停用订阅。"""
     return _act(request, subscription_id, operations.close_subscription, _("订阅已停用。"))
 
 
 @page(WRITE)
 @post_only("webhooks:detail", "subscription_id")
-def send_test(request: HttpRequest, subscription_id: int) -> HttpResponse:
+def send_test(request: PageRequest, subscription_id: int) -> HttpResponse:
     """试送一个事件。"""
     return _act(request, subscription_id, operations.send_test, _("已排入一个试送事件，由后台送出；稍候刷新看结果。"))
 
 
 @page(WRITE)
 @post_only("webhooks:detail", "subscription_id")
-def rotate(request: HttpRequest, subscription_id: int) -> HttpResponse:
+def rotate(request: PageRequest, subscription_id: int) -> HttpResponse:
     """换密钥：新密钥只在这一页显示一次。"""
     plain = Form(request.POST)
-    done = attempt(plain, operations.rotate_secret, **_common(request), subscription_id=subscription_id)
+    done = attempt(plain, operations.rotate_secret, **submission(request), subscription_id=subscription_id)
     return _secret_page(request, done) if done is not None else _detail(request, subscription_id, plain)
 
 
 @page(WRITE)
 @post_only("webhooks:detail", "subscription_id")
-def redeliver_dead(request: HttpRequest, subscription_id: int) -> HttpResponse:
+def redeliver_dead(request: PageRequest, subscription_id: int) -> HttpResponse:
     """死信全部重送（一次至多五百条）。"""
     ids = queries.dead_ids(request.actor, subscription_id=subscription_id)
     plain = Form(request.POST)
-    done = attempt(plain, operations.redeliver, **_common(request), delivery_ids=ids)
+    done = attempt(plain, operations.redeliver, **submission(request), delivery_ids=ids)
     if done is None:
         return _detail(request, subscription_id, plain)
     return go(
@@ -248,17 +250,17 @@ def redeliver_dead(request: HttpRequest, subscription_id: int) -> HttpResponse:
 
 @page(WRITE)
 @post_only("webhooks:delivery", "delivery_id")
-def redeliver(request: HttpRequest, delivery_id: int) -> HttpResponse:
+def redeliver(request: PageRequest, delivery_id: int) -> HttpResponse:
     """重送一条。"""
     plain = Form(request.POST)
-    done = attempt(plain, operations.redeliver, **_common(request), delivery_ids=[delivery_id])
+    done = attempt(plain, operations.redeliver, **submission(request), delivery_ids=[delivery_id])
     if done is None:
         return _delivery(request, delivery_id, plain)
     return go(request, "webhooks:delivery", delivery_id, said=_("已排入重送。"))
 
 
-def _act(request: HttpRequest, subscription_id: int, operation: Any, said: str) -> HttpResponse:
+def _act(request: PageRequest, subscription_id: int, operation: Any, said: str) -> HttpResponse:
     plain = Form(request.POST)
-    if attempt(plain, operation, **_common(request), subscription_id=subscription_id) is not None:
+    if attempt(plain, operation, **submission(request), subscription_id=subscription_id) is not None:
         return go(request, "webhooks:detail", subscription_id, said=said)
     return _detail(request, subscription_id, plain)
