@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from django.db import transaction
 
 from sancha.apps.servicing.importing import queries
 from sancha.apps.servicing.models import ImportBatch, Loan
@@ -17,6 +20,7 @@ from sancha.kit.errors import Conflict, NotFound, NotPermitted
 from sancha.kit.models import AuditEvent
 from sancha.kit.spreadsheets import read_table
 from tests.integration.importing.conftest import Desk, register_row, sheet
+from tests.support.at_once import at_once
 from tests.support.factories_access import fresh_key
 
 
@@ -130,3 +134,20 @@ def test_resuming_needs_the_authority_and_an_approval(desk: Desk) -> None:
         importing.resume_import(actor=desk.actor, key=fresh_key(), on=desk.on, batch_id=batch_id)
     importing.resume_import(actor=desk.second, key=fresh_key(), on=desk.on, batch_id=batch_id)
     assert desk.run(batch_id)["status"] == "DONE"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_agreeing_while_the_maker_gives_up_does_not_wait_in_a_circle(committed_desk: Desk) -> None:
+    """先锁批次、再碰任务，两边一个次序：一边成，另一边被告知，没有死锁。"""
+    desk = committed_desk
+    staged = desk.stage(sheet([register_row(1)]))
+
+    def give_up() -> dict[str, Any]:
+        with transaction.atomic():
+            ImportBatch.objects.select_for_update().get(pk=staged["batch_id"])
+            time.sleep(0.5)  # the other one is by now as far as it gets
+            return importing.cancel_import(actor=desk.actor, key=fresh_key(), on=desk.on, batch_id=staged["batch_id"])
+
+    results = at_once(give_up, lambda: desk.approve(staged["batch_id"]))
+    assert sum(isinstance(result, dict) for result in results) == 1, results
+    assert not Task.objects.filter(state="open").exists()

@@ -11,6 +11,7 @@ import pytest
 from sancha.apps.ledger import operations as ledger
 from sancha.apps.ledger import queries
 from sancha.apps.ledger.folding import fold_day
+from sancha.apps.ledger.kinds import VOUCHER_CHECK
 from sancha.apps.ledger.models import ManualDraft
 from sancha.apps.work import operations as work
 from sancha.apps.work.models import Decision, Task, TaskEvent
@@ -118,6 +119,35 @@ def test_another_post_does_not_decide(books: Books) -> None:
         books.county.actor("BRANCH_MANAGER"), permissions=books.supervisor.permissions | {"ledger.authorize"}
     )
     assert refusal(books.decide, entered["task_id"], actor=mighty).code == "TASK_OF_OTHER_POST"
+
+
+def test_without_a_person_there_is_no_second_one(books: Books) -> None:
+    error = refusal(books.enter, actor=SYSTEM)
+    assert (error.code, error.clause) == ("MAKER_MISSING", "ORG-3")
+    assert not ManualDraft.objects.exists()
+    assert not Task.objects.exists()
+
+
+def test_a_draft_whose_task_is_gone_is_not_booked(books: Books) -> None:
+    entered = books.enter()
+    work.cancel_check(VOUCHER_CHECK, actor=SYSTEM, subject=("manual_draft", entered["draft_id"]), on=DAY, reason="误开")
+    error = refusal(
+        ledger.authorize_manual_voucher, actor=books.supervisor, key=fresh_key(), draft_id=entered["draft_id"], on=DAY
+    )
+    assert error.code == "TASK_MISSING"
+    assert "手工凭证复核" in error.message
+    assert queries.voucher_list(SYSTEM).total == 0
+
+
+def test_a_task_of_another_kind_decides_nothing(books: Books) -> None:
+    entered = books.enter()
+    Task.objects.filter(pk=entered["task_id"]).update(kind="PAYMENT_CHECK")
+    error = refusal(
+        ledger.decide_manual_voucher,
+        actor=books.supervisor, key=fresh_key(), task_id=entered["task_id"], outcome="APPROVED", on=DAY,
+    )  # fmt: skip
+    assert error.code == "TASK_NOT_FOUND"
+    assert states(entered["draft_id"]) == ["open"]
 
 
 def test_sent_back_with_a_reason_corrected_and_booked(books: Books) -> None:

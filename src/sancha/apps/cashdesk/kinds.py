@@ -1,15 +1,12 @@
 """出纳的任务种类：付款复核。"""
 
-from sancha.apps.work.kinds import Outcome, TaskKind
+from sancha.apps.work.operations import second_check
 
-PAYMENT_CHECK = TaskKind(
-    code="PAYMENT_CHECK",
-    name="付款复核",
+PAYMENT_CHECK = second_check(
+    "PAYMENT_CHECK",
+    "付款复核",
     posts=("ACCOUNTING_SUPERVISOR", "GC_DIRECTOR"),
     permission="cashdesk.authorize",
-    outcomes=(Outcome("APPROVED", "同意付款"), Outcome("RETURNED", "退回", needs_opinion=True)),
-    duty="CHECKER",
-    forbidden_duties=frozenset({"MAKER"}),
+    approve="同意付款",
     rule="付款的录入与复核须两人办理",
-    clause="ORG-3",
 )

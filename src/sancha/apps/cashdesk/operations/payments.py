@@ -15,10 +15,9 @@ from sancha.apps.cashdesk.operations.accounts import mask_account, own_account_o
 from sancha.apps.cashdesk.operations.receipts import change_receipt
 from sancha.apps.ledger.operations import LineSpec, post_voucher, resolve_accounts
 from sancha.apps.work import operations as work
-from sancha.apps.work import queries as tasks
 from sancha.kit.actor import Actor
 from sancha.kit.clock import now
-from sancha.kit.errors import Conflict, DomainError, NotFound, NotPermitted
+from sancha.kit.errors import Conflict, DomainError, NotFound
 from sancha.kit.operation import keyed_digest, operation
 
 
@@ -73,36 +72,26 @@ def create_payment_order(
 
 def _ask_for_check(order: PaymentOrder, actor: Actor, on: date) -> int:
     """开出这一稿的复核任务，记下谁录入。"""
-    if actor.person_id is not None:
-        work.record_involvement(
-            root_type="payment_order", root_id=order.pk, person_id=actor.person_id, duty="MAKER", on=on
-        )
-    return work.raise_task(
-        spec=work.TaskSpec(
-            kind=PAYMENT_CHECK.code,
-            subject_type="payment_order",
-            subject_id=order.pk,
-            institution_id=order.institution_id,
-            title=f"付款复核 {Purpose(order.purpose).label} {order.payee_name}",
-            reason="付款由录入人以外的人复核后才能发送",
-            cause=f"revision:{order.revision}",
-            opened_on=on,
-            due_on=on,
-            facts={
-                "amount_fen": order.amount_fen,
-                "用途": str(Purpose(order.purpose).label),
-                "收款人": order.payee_name,
-                "收款账号": mask_account(order.payee_account),
-            },
-        )
+    return work.ask_second_person(
+        PAYMENT_CHECK,
+        actor=actor,
+        on=on,
+        subject=("payment_order", order.pk),
+        institution_id=order.institution_id,
+        title=f"付款复核 {Purpose(order.purpose).label} {order.payee_name}",
+        reason="付款由录入人以外的人复核后才能发送",
+        cause=f"revision:{order.revision}",
+        facts={
+            "amount_fen": order.amount_fen,
+            "用途": str(Purpose(order.purpose).label),
+            "收款人": order.payee_name,
+            "收款账号": mask_account(order.payee_account),
+        },
     )
 
 
 def _drop_check(order: PaymentOrder, actor: Actor, on: date, reason: str) -> None:
-    work.cancel_tasks(
-        actor=actor, kind=PAYMENT_CHECK.code, subject_type="payment_order", subject_ids=[order.pk], on=on,
-        reason=reason[:200],
-    )  # fmt: skip
+    work.cancel_check(PAYMENT_CHECK, actor=actor, subject=("payment_order", order.pk), on=on, reason=reason)
 
 
 @operation("cashdesk.enter_payment_order", permission="cashdesk.pay")
@@ -126,7 +115,7 @@ def enter_payment_order(
     return {"subject": f"payment_order:{order}", "order_id": order}
 
 
-def _order(actor: Actor, order_id: int | None, *states: OrderState) -> PaymentOrder:
+def _order(actor: Actor, order_id: int, *states: OrderState) -> PaymentOrder:
     order = (
         PaymentOrder.objects.select_for_update(of=("self",)).select_related("own_account").filter(pk=order_id).first()
     )
@@ -157,33 +146,27 @@ def decide_payment_order(
     :raises NotPermitted: 复核人就是录入人（写明规则），或任务不归他办。
     :raises Conflict: 任务已办结，或付款单已不在待授权。
     """
-    kind, _type, order_id = tasks.subject_of(task_id) or ("", "", 0)
-    return _decide(actor, order_id if kind == PAYMENT_CHECK.code else 0, task_id, outcome, opinion, on)
+    return _decide(actor, work.subject_to_check(PAYMENT_CHECK, task_id=task_id), task_id, outcome, opinion, on)
 
 
 @operation("cashdesk.authorize_payment_order", permission="cashdesk.authorize")
 def authorize_payment_order(*, actor: Actor, key: str, order_id: int, on: date, opinion: str = "") -> dict[str, Any]:
     """授权付款单：办结它的复核任务。规则同 ``decide_payment_order``。"""
-    return _decide(actor, order_id, None, "APPROVED", opinion, on)
+    return _decide(actor, order_id, None, work.APPROVED, opinion, on)
 
 
 @operation("cashdesk.reject_payment_order", permission="cashdesk.authorize")
 def reject_payment_order(*, actor: Actor, key: str, order_id: int, opinion: str, on: date) -> dict[str, Any]:
     """退回付款单：办结它的复核任务，须写意见。规则同 ``decide_payment_order``。"""
-    return _decide(actor, order_id, None, "RETURNED", opinion, on)
+    return _decide(actor, order_id, None, work.RETURNED, opinion, on)
 
 
 def _decide(actor: Actor, order_id: int, task_id: int | None, outcome: str, opinion: str, on: date) -> dict[str, Any]:
-    # The order is locked before its task, on every path: two ways to decide must not wait for each other.
     order = _order(actor, order_id, OrderState.CREATED)
-    task_id = task_id or tasks.open_task_of(kind=PAYMENT_CHECK.code, subject_type="payment_order", subject_id=order.pk)
-    if task_id is None:
-        raise Conflict(
-            "TASK_MISSING", f"付款单 {order.pk} 没有待办的复核任务。", field="order_id", value=order.pk,
-            fix="请撤销后重新录入。",
-        )  # fmt: skip
-    work.close_task(actor=actor, task_id=task_id, outcome=outcome, opinion=opinion, on=on)
-    if outcome == "APPROVED":
+    if work.close_check(
+        PAYMENT_CHECK, actor=actor, subject=("payment_order", order.pk), task_id=task_id, outcome=outcome,
+        opinion=opinion, on=on,
+    ):  # fmt: skip
         order.state, order.authorized_by = OrderState.AUTHORIZED, actor.person_id
     else:
         order.state = OrderState.RETURNED
@@ -205,11 +188,7 @@ def correct_payment_order(
     :raises Conflict: 已授权、已发送或已了结。
     """
     order = _order(actor, order_id, OrderState.CREATED, OrderState.RETURNED)
-    if order.created_by is not None and order.created_by != actor.person_id:
-        raise NotPermitted(
-            "NOT_THE_MAKER", "付款单只能由录入人自己改正。", field="order_id", value=order_id, clause="ORG-3",
-            fix="请由录入人办理；内容不对的，由复核人退回。",
-        )  # fmt: skip
+    work.require_maker(PAYMENT_CHECK, actor=actor, maker_id=order.created_by, field="order_id", value=order_id)
     if not payee_name.strip():
         raise DomainError("ORDER_FIELD", "没有收款人。", field="payee_name", fix="请补全收款人。")
     _drop_check(order, actor, on, "录入人改正后重新送复核")

@@ -16,10 +16,9 @@ from sancha.apps.ledger.mapping import AccountResolver, LineSpec, resolve_accoun
 from sancha.apps.ledger.models import DraftState, InstitutionBooks, ManualDraft, Source, Voucher
 from sancha.apps.ledger.posting import VoucherSpec, post_voucher, post_vouchers
 from sancha.apps.work import operations as work
-from sancha.apps.work import queries as tasks
 from sancha.kit.actor import Actor
 from sancha.kit.clock import now
-from sancha.kit.errors import Conflict, DomainError, NotFound, NotPermitted
+from sancha.kit.errors import Conflict, DomainError, NotFound
 from sancha.kit.operation import operation
 
 
@@ -78,7 +77,9 @@ def check_draft(
             fix=f"请用 {on} 或以前未结账的日子。",
         )
     _require_period_open(institution_id, booked_on)
-    _rehearse(_draft_spec(institution_id, booked_on, summary, lines, reverses_id), actor, accounts)
+    spec = _draft_spec(institution_id, booked_on, summary, lines, reverses_id)
+    with work.rehearsal():
+        post_vouchers([spec], actor=actor, accounts=accounts)
 
 
 def store_draft(
@@ -103,27 +104,20 @@ def store_draft(
 
 def _ask_for_check(draft: ManualDraft, actor: Actor, on: date) -> int:
     """开出这一稿的复核任务，记下谁录入。"""
-    if actor.person_id is not None:
-        work.record_involvement(
-            root_type="manual_draft", root_id=draft.pk, person_id=actor.person_id, duty="MAKER", on=on
-        )
-    return work.raise_task(
-        spec=work.TaskSpec(
-            kind=VOUCHER_CHECK.code,
-            subject_type="manual_draft",
-            subject_id=draft.pk,
-            institution_id=draft.institution_id,
-            title=f"手工凭证复核 {draft.summary}"[:200],
-            reason="手工凭证由录入人以外的人复核后才记账",
-            cause=f"revision:{draft.revision}",
-            opened_on=on,
-            due_on=on,
-            facts={
-                "借方合计_fen": sum(line["amount_fen"] for line in draft.lines if line["amount_fen"] > 0),
-                "记账日": draft.booked_on.isoformat(),
-                "稿次": draft.revision,
-            },
-        )
+    return work.ask_second_person(
+        VOUCHER_CHECK,
+        actor=actor,
+        on=on,
+        subject=("manual_draft", draft.pk),
+        institution_id=draft.institution_id,
+        title=f"手工凭证复核 {draft.summary}",
+        reason="手工凭证由录入人以外的人复核后才记账",
+        cause=f"revision:{draft.revision}",
+        facts={
+            "借方合计_fen": sum(line["amount_fen"] for line in draft.lines if line["amount_fen"] > 0),
+            "记账日": draft.booked_on.isoformat(),
+            "稿次": draft.revision,
+        },
     )
 
 
@@ -140,18 +134,6 @@ def _draft_spec(
     )  # fmt: skip
 
 
-def _rehearse(spec: VoucherSpec, actor: Actor, accounts: AccountResolver) -> None:
-    class _Undo(Exception):
-        """撤回试记。"""
-
-    try:
-        with transaction.atomic():
-            post_vouchers([spec], actor=actor, accounts=accounts)
-            raise _Undo
-    except _Undo:
-        return
-
-
 def _require_period_open(institution_id: int, booked_on: date) -> None:
     closed_to = InstitutionBooks.objects.filter(pk=institution_id).values_list("closed_to", flat=True).first()
     if closed_to is not None and booked_on <= closed_to:
@@ -161,7 +143,7 @@ def _require_period_open(institution_id: int, booked_on: date) -> None:
         )  # fmt: skip
 
 
-def _locked_draft(actor: Actor, draft_id: int | None, *states: DraftState) -> ManualDraft:
+def _locked_draft(actor: Actor, draft_id: int, *states: DraftState) -> ManualDraft:
     draft = ManualDraft.objects.select_for_update(of=("self",)).filter(pk=draft_id).first()
     if draft is None:
         raise NotFound("DRAFT_NOT_FOUND", f"没有编号为 {draft_id} 的手工凭证草稿。", field="draft_id", value=draft_id)
@@ -190,33 +172,28 @@ def decide_manual_voucher(
     :raises NotPermitted: 复核人就是录入人（写明规则），或任务不归他办。
     :raises Conflict: 任务已办结，或期间已结账。
     """
-    kind, _type, draft_id = tasks.subject_of(task_id) or ("", "", 0)
-    return _decide(actor, draft_id if kind == VOUCHER_CHECK.code else 0, task_id, outcome, opinion, on)
+    return _decide(actor, work.subject_to_check(VOUCHER_CHECK, task_id=task_id), task_id, outcome, opinion, on)
 
 
 @operation("ledger.authorize_manual_voucher", permission="ledger.authorize")
 def authorize_manual_voucher(*, actor: Actor, key: str, draft_id: int, on: date, opinion: str = "") -> dict[str, Any]:
     """授权手工凭证：办结它的复核任务，随即记账。规则同 ``decide_manual_voucher``。"""
-    return _decide(actor, draft_id, None, "APPROVED", opinion, on)
+    return _decide(actor, draft_id, None, work.APPROVED, opinion, on)
 
 
 @operation("ledger.reject_manual_voucher", permission="ledger.authorize")
 def reject_manual_voucher(*, actor: Actor, key: str, draft_id: int, on: date, opinion: str) -> dict[str, Any]:
     """退回手工凭证草稿：办结它的复核任务，须写意见。规则同 ``decide_manual_voucher``。"""
-    return _decide(actor, draft_id, None, "RETURNED", opinion, on)
+    return _decide(actor, draft_id, None, work.RETURNED, opinion, on)
 
 
 def _decide(actor: Actor, draft_id: int, task_id: int | None, outcome: str, opinion: str, on: date) -> dict[str, Any]:
-    # The draft is locked before its task, on every path: two ways to decide must not wait for each other.
     draft = _locked_draft(actor, draft_id, DraftState.ENTERED)
-    task_id = task_id or tasks.open_task_of(kind=VOUCHER_CHECK.code, subject_type="manual_draft", subject_id=draft.pk)
-    if task_id is None:
-        raise Conflict(
-            "TASK_MISSING", f"草稿 {draft.pk} 没有待办的复核任务。", field="draft_id", value=draft.pk,
-            fix="请录入人撤回后重新录入。",
-        )  # fmt: skip
-    work.close_task(actor=actor, task_id=task_id, outcome=outcome, opinion=opinion, on=on)
-    voucher_id = _book(draft, actor) if outcome == "APPROVED" else None
+    approved = work.close_check(
+        VOUCHER_CHECK, actor=actor, subject=("manual_draft", draft.pk), task_id=task_id, outcome=outcome,
+        opinion=opinion, on=on,
+    )  # fmt: skip
+    voucher_id = _book(draft, actor) if approved else None
     draft.state = DraftState.AUTHORIZED if voucher_id else DraftState.REJECTED
     draft.decided_by, draft.decided_at = actor.person_id, now()
     draft.opinion, draft.voucher_id = opinion.strip()[:200], voucher_id
@@ -237,11 +214,7 @@ def _book(draft: ManualDraft, actor: Actor) -> int:
 
 def _own_draft(actor: Actor, draft_id: int) -> ManualDraft:
     draft = _locked_draft(actor, draft_id, DraftState.ENTERED, DraftState.REJECTED)
-    if draft.entered_by is not None and draft.entered_by != actor.person_id:
-        raise NotPermitted(
-            "NOT_THE_MAKER", "草稿只能由录入人自己改正或撤回。", field="draft_id", value=draft_id, clause="ORG-3",
-            fix="请由录入人办理；内容不对的，由复核人退回。",
-        )  # fmt: skip
+    work.require_maker(VOUCHER_CHECK, actor=actor, maker_id=draft.entered_by, field="draft_id", value=draft_id)
     return draft
 
 
@@ -292,10 +265,7 @@ def withdraw_manual_voucher(*, actor: Actor, key: str, draft_id: int, reason: st
 
 
 def _drop_check(draft: ManualDraft, actor: Actor, on: date, reason: str) -> None:
-    work.cancel_tasks(
-        actor=actor, kind=VOUCHER_CHECK.code, subject_type="manual_draft", subject_ids=[draft.pk], on=on,
-        reason=reason[:200],
-    )  # fmt: skip
+    work.cancel_check(VOUCHER_CHECK, actor=actor, subject=("manual_draft", draft.pk), on=on, reason=reason)
 
 
 @operation("ledger.reverse_manual_voucher", permission="ledger.manual")

@@ -14,12 +14,11 @@ from sancha.apps.servicing.models import AdjustmentState, Loan, LoanAdjustment
 from sancha.apps.servicing.operations.changes import record_change, require_live
 from sancha.apps.servicing.queries.adjustments import COMPONENTS, DIRECTIONS
 from sancha.apps.work import operations as work
-from sancha.apps.work import queries as tasks
 from sancha.kernel.facts import FactKind
 from sancha.kernel.money import format_yuan
 from sancha.kit.actor import Actor
 from sancha.kit.clock import now
-from sancha.kit.errors import Conflict, DomainError, NotFound, NotPermitted
+from sancha.kit.errors import Conflict, DomainError, NotFound
 from sancha.kit.operation import operation
 
 
@@ -34,17 +33,11 @@ def record_adjustment(
     entered_by: int | None,
     on: date | None,
 ) -> dict[str, Any]:
-    """记调整：按成分增减一笔，对方科目「调整」。在调用者的事务里；``entered_by`` 是录入人，须不同于办理人。
+    """记调整：按成分增减一笔，对方科目「调整」。在调用者的事务里，须已办结复核任务；``entered_by`` 是录入人，记在事实上。
 
-    :raises NotPermitted: 录入人就是办理人。
     :raises DomainError: 成分或方向不对、金额不是正数、调减超过该成分的余额。
     :raises Conflict: 借据已结清、已核销、已隔离。
     """
-    if entered_by is not None and entered_by == actor.person_id:
-        raise NotPermitted(
-            "SAME_PERSON", "调整的录入人与复核人不能是同一人。", field="entered_by", value=entered_by, clause="ORG-3",
-            fix="请由另一人复核。",
-        )  # fmt: skip
     _check_elements(component, direction, amount_fen)
     opened = open_loan(loan_id=loan_id, actor=actor, on=on)
     require_live(opened, "调整")
@@ -87,17 +80,9 @@ def _check_elements(component: str, direction: str, amount_fen: int) -> None:
 
 
 def _rehearse(**adjustment: Any) -> None:
-    """在保存点里试记一遍再撤回：录入时就知道记不记得成。"""
-
-    class _Undo(Exception):
-        """撤回试记。"""
-
-    try:
-        with transaction.atomic():
-            record_adjustment(entered_by=None, **adjustment)
-            raise _Undo
-    except _Undo:
-        return
+    """录入时就知道记不记得成。"""
+    with work.rehearsal():
+        record_adjustment(entered_by=None, **adjustment)
 
 
 @operation("servicing.propose_adjustment", permission="servicing.change")
@@ -131,33 +116,26 @@ def propose_adjustment(
 def _ask_for_check(row: LoanAdjustment, actor: Actor, on: date) -> int:
     """开出这一稿的复核任务，记下谁录入。案根是这笔调整：复核过一笔的人，录入另一笔不受牵连。"""
     loan = Loan.objects.select_related("party").get(pk=row.loan_id)
-    if actor.person_id is not None:
-        work.record_involvement(
-            root_type="loan_adjustment", root_id=row.pk, person_id=actor.person_id, duty="MAKER", on=on
-        )
-    return work.raise_task(
-        spec=work.TaskSpec(
-            kind=ADJUSTMENT_CHECK.code,
-            subject_type="loan_adjustment",
-            subject_id=row.pk,
-            institution_id=loan.institution_id,
-            title=f"借据调整复核 {loan.number} {loan.party.name}",
-            reason="借据调整由录入人以外的人复核后才记账",
-            cause=f"revision:{row.revision}",
-            opened_on=on,
-            due_on=on,
-            party_id=loan.party_id,
-            facts={
-                "loan_no": loan.number,
-                "调整": f"{COMPONENTS[row.component]}{DIRECTIONS[row.direction]}",
-                "amount_fen": row.amount_fen,
-                "理由": row.reason,
-            },
-        )
+    return work.ask_second_person(
+        ADJUSTMENT_CHECK,
+        actor=actor,
+        on=on,
+        subject=("loan_adjustment", row.pk),
+        institution_id=loan.institution_id,
+        party_id=loan.party_id,
+        title=f"借据调整复核 {loan.number} {loan.party.name}",
+        reason="借据调整由录入人以外的人复核后才记账",
+        cause=f"revision:{row.revision}",
+        facts={
+            "loan_no": loan.number,
+            "调整": f"{COMPONENTS[row.component]}{DIRECTIONS[row.direction]}",
+            "amount_fen": row.amount_fen,
+            "理由": row.reason,
+        },
     )
 
 
-def _locked(actor: Actor, adjustment_id: int | None, *states: AdjustmentState) -> LoanAdjustment:
+def _locked(actor: Actor, adjustment_id: int, *states: AdjustmentState) -> LoanAdjustment:
     row = (
         LoanAdjustment.objects.select_for_update(of=("self",))
         .filter(access.in_scope(actor, "loan__institution"), pk=adjustment_id)
@@ -192,11 +170,10 @@ def adjust_loan(
     :raises NotPermitted: 复核人就是录入人（写明规则），或任务不归他办。
     :raises Conflict: 任务已办结，或借据如今已不能这样调整。
     """
-    kind, _type, adjustment_id = tasks.subject_of(task_id) or ("", "", 0)
-    row = _locked(actor, adjustment_id if kind == ADJUSTMENT_CHECK.code else 0, AdjustmentState.PROPOSED)
+    row = _locked(actor, work.subject_to_check(ADJUSTMENT_CHECK, task_id=task_id), AdjustmentState.PROPOSED)
     work.close_task(actor=actor, task_id=task_id, outcome=outcome, opinion=opinion, on=on)
     done: dict[str, Any] = {}
-    if outcome == "APPROVED":
+    if outcome == work.APPROVED:
         done = record_adjustment(
             actor=actor, loan_id=row.loan_id, component=row.component, direction=row.direction,
             amount_fen=row.amount_fen, reason=row.reason, entered_by=row.entered_by_id, on=on,
@@ -214,11 +191,9 @@ def adjust_loan(
 
 def _own(actor: Actor, adjustment_id: int) -> LoanAdjustment:
     row = _locked(actor, adjustment_id, AdjustmentState.PROPOSED, AdjustmentState.RETURNED)
-    if row.entered_by_id is not None and row.entered_by_id != actor.person_id:
-        raise NotPermitted(
-            "NOT_THE_MAKER", "调整只能由录入人自己改正或撤回。", field="adjustment_id", value=adjustment_id,
-            clause="ORG-3", fix="请由录入人办理；内容不对的，由复核人退回。",
-        )  # fmt: skip
+    work.require_maker(
+        ADJUSTMENT_CHECK, actor=actor, maker_id=row.entered_by_id, field="adjustment_id", value=adjustment_id
+    )
     return row
 
 
@@ -266,7 +241,4 @@ def withdraw_adjustment(*, actor: Actor, key: str, adjustment_id: int, reason: s
 
 
 def _drop_check(row: LoanAdjustment, actor: Actor, on: date, reason: str) -> None:
-    work.cancel_tasks(
-        actor=actor, kind=ADJUSTMENT_CHECK.code, subject_type="loan_adjustment", subject_ids=[row.pk], on=on,
-        reason=reason[:200],
-    )  # fmt: skip
+    work.cancel_check(ADJUSTMENT_CHECK, actor=actor, subject=("loan_adjustment", row.pk), on=on, reason=reason)

@@ -26,13 +26,7 @@ from sancha.apps.servicing.operations.importing.batches import (
     report_of,
     require_business_date,
 )
-from sancha.apps.servicing.operations.importing.checks import (
-    APPROVED,
-    AUTHORIZE,
-    DIFFERENCE_CHECK,
-    raise_check,
-    subject_of,
-)
+from sancha.apps.servicing.operations.importing.checks import AUTHORIZE, DIFFERENCE_CHECK
 from sancha.apps.work import operations as work
 from sancha.kit.actor import Actor
 from sancha.kit.errors import Conflict, DomainError, NotFound
@@ -148,8 +142,9 @@ def propose_import_adjustment(
             fix="请由另一人在复核任务上办理；要改理由，先由他退回。",
         )
     gap, number = int(found["difference"]), int(found.get("proposals", 0)) + 1
+    assert row.loan_id is not None, "an imported row has its loan"
     loan = Loan.objects.values("number", "institution_id").get(pk=row.loan_id)
-    task_id = raise_check(
+    task_id = work.ask_second_person(
         DIFFERENCE_CHECK,
         actor=actor,
         on=on,
@@ -158,6 +153,7 @@ def propose_import_adjustment(
         title=f"对账差异调整 {loan['number']} {found['name']}",
         reason=reason[:200],
         cause=f"{component}-{number}",
+        by_operator=True,
         facts={
             "借据号": loan["number"],
             "成分": found["name"],
@@ -193,7 +189,7 @@ def adjust_import_difference(
     :raises NotPermitted: 复核人就是录入人（ORG-3）。
     :raises Conflict: 差异已经没有了。
     """
-    row = _difference_row(actor, subject_of(task_id, DIFFERENCE_CHECK))
+    row = _difference_row(actor, work.subject_to_check(DIFFERENCE_CHECK, task_id=task_id))
     work.close_task(actor=actor, task_id=task_id, outcome=outcome, opinion=opinion, on=on, data=data)
     found = next(
         (item for item in row.result["differences"] if item.get("proposal", {}).get("task_id") == task_id), None
@@ -208,11 +204,12 @@ def adjust_import_difference(
         )
     component = str(found["component"])
     done = {"subject": f"loan:{row.loan_id}", "loan_id": row.loan_id}
-    if outcome != APPROVED:
+    if outcome != work.APPROVED:
         _mark(row, component, proposal={"returned": opinion})
         return done | {"seq": None, "voucher_id": None}
     _open_difference(row, component)
     gap, proposal = int(found["difference"]), found["proposal"]
+    assert row.loan_id is not None, "an imported row has its loan"
     result = record_adjustment(
         actor=actor,
         loan_id=row.loan_id,

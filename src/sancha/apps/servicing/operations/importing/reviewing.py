@@ -16,20 +16,17 @@ from sancha.apps.servicing.importing.staging import Workshop
 from sancha.apps.servicing.models import BatchStatus, ImportBatch, ImportRow, RowStatus
 from sancha.apps.servicing.operations.importing.batches import (
     PORTFOLIO,
-    batch_of,
     close_batch,
     locked_batch,
     require_business_date,
 )
 from sancha.apps.servicing.operations.importing.checks import (
-    APPROVED,
     AUTHORIZE,
+    FORM,
     IMPORT_CHECK,
-    raise_check,
     report_facts,
     review_of,
     start_after_commit,
-    subject_of,
 )
 from sancha.apps.work import operations as work
 from sancha.kit.actor import Actor
@@ -52,15 +49,14 @@ def ask_for_review(
     """
     before = review_of(batch)
     if before:
-        work.cancel_tasks(
-            actor=actor, kind=IMPORT_CHECK.code, subject_type=SUBJECT, subject_ids=[batch.pk], on=on, reason="重新预检"
-        )
+        work.cancel_check(IMPORT_CHECK, actor=actor, subject=(SUBJECT, batch.pk), on=on, reason="重新预检")
     number = int(before.get("number", 0)) + 1
     task_id = None
     institution_id = _place_of(batch, dossiers, workshop, actor)
     if batch.summary["ready"]:
         names = "、".join(item["name"] for item in batch.files)
-        task_id = raise_check(
+        work.ensure_form(code=IMPORT_CHECK.form_code, schema=FORM, effective_from=on)
+        task_id = work.ask_second_person(
             IMPORT_CHECK,
             actor=actor,
             on=on,
@@ -69,6 +65,7 @@ def ask_for_review(
             title=f"存量转入复核 第 {batch.pk} 批 {names}"[:120],
             reason="转入的送件与同意须两人办理",
             cause=f"review-{number}",
+            by_operator=True,
             facts=report_facts(batch),
         )
         work.keep_evidence(
@@ -121,9 +118,7 @@ def _report_sheet(batch: ImportBatch) -> bytes:
 
 def give_up(batch: ImportBatch, *, actor: Actor, on: date, reason: str) -> None:
     """作废一个还没转入的批次，撤销它的复核任务。"""
-    work.cancel_tasks(
-        actor=actor, kind=IMPORT_CHECK.code, subject_type=SUBJECT, subject_ids=[batch.pk], on=on, reason=reason
-    )
+    work.cancel_check(IMPORT_CHECK, actor=actor, subject=(SUBJECT, batch.pk), on=on, reason=reason)
     close_batch(batch, BatchStatus.CANCELLED)
 
 
@@ -145,20 +140,19 @@ def check_import(
     :raises NotPermitted: 复核人就是送件人（ORG-3）。
     :raises Conflict: 批次状态不对；有错误；有存疑未认可。
     """
-    batch_id = subject_of(task_id, IMPORT_CHECK)
-    require_business_date(batch_of(actor, batch_id).institution_id, on)
+    batch = locked_batch(actor, work.subject_to_check(IMPORT_CHECK, task_id=task_id))
+    require_business_date(batch.institution_id, on)
     closed = work.close_task(actor=actor, task_id=task_id, outcome=outcome, opinion=opinion, on=on, data=data)
-    batch = locked_batch(actor, batch_id)
     if batch.status != BatchStatus.STAGED or batch.kind != PORTFOLIO:
         raise Conflict(
             "BATCH_NOT_STAGED",
             f"批次是「{batch.get_status_display()}」，不能转入。",
             field="batch_id",
-            value=batch_id,
+            value=batch.pk,
             fix="已转入的不必再做；已放弃的请重新送件。",
         )
     done = {"subject": f"import:{batch.pk}", "batch_id": batch.pk, "task": closed["task_id"]}
-    if outcome != APPROVED:
+    if outcome != work.APPROVED:
         batch.summary = batch.summary | {"review": review_of(batch) | {"returned": opinion}}
         batch.save(update_fields=["summary"])
         return done | {"status": str(batch.status)}

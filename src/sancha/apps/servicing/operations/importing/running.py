@@ -8,11 +8,12 @@ from typing import Any
 from sancha.apps.servicing.importing.staging import Progress, quiet
 from sancha.apps.servicing.models import BatchStatus
 from sancha.apps.servicing.operations.importing.batches import PORTFOLIO, batch_of, report_of
-from sancha.apps.servicing.operations.importing.checks import APPROVED, AUTHORIZE, review_of
+from sancha.apps.servicing.operations.importing.checks import AUTHORIZE, review_of
 from sancha.apps.servicing.operations.importing.committing import CHUNK, commit_batch
 from sancha.apps.servicing.operations.importing.repayments import post_batch
 from sancha.apps.servicing.operations.importing.reviewing import check_import, resume_import
 from sancha.apps.servicing.operations.importing.withdrawing import withdraw_batch
+from sancha.apps.work import operations as work
 from sancha.kit.actor import Actor
 from sancha.kit.errors import Conflict, NotPermitted
 
@@ -85,7 +86,7 @@ def install_import(
             actor=actor,
             key=key,
             task_id=task_id,
-            outcome=APPROVED,
+            outcome=work.APPROVED,
             on=on,
             opinion=f"装机转入：操作系统用户 {os_user} 在命令行同意",
             data={"accept_doubts": accept_doubts, "only_good": only_good},

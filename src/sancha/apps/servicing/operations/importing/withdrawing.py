@@ -33,13 +33,10 @@ from sancha.apps.servicing.operations.importing.batches import (
     require_business_date,
 )
 from sancha.apps.servicing.operations.importing.checks import (
-    APPROVED,
     AUTHORIZE,
     WITHDRAWAL_CHECK,
-    raise_check,
     review_of,
     start_after_commit,
-    subject_of,
 )
 from sancha.apps.work import operations as work
 from sancha.kernel.facts import FactKind
@@ -66,7 +63,7 @@ def request_import_withdrawal(*, actor: Actor, key: str, on: date, batch_id: int
     _require_withdrawable(batch)
     before = batch.summary.get("withdrawal", {})
     number = int(before.get("number", 0)) + (0 if before.get("task_id") else 1)
-    task_id = raise_check(
+    task_id = work.ask_second_person(
         WITHDRAWAL_CHECK,
         actor=actor,
         on=on,
@@ -75,6 +72,7 @@ def request_import_withdrawal(*, actor: Actor, key: str, on: date, batch_id: int
         title=f"撤回转入 第 {batch.pk} 批",
         reason=reason[:200],
         cause=f"withdrawal-{number}",
+        by_operator=True,
         facts={"已入账（笔）": batch.summary.get("imported", 0), "申请人": actor.name, "理由": reason[:200]},
     )
     batch.summary = batch.summary | {"withdrawal": {"number": number, "task_id": task_id, "reason": reason}}
@@ -128,13 +126,12 @@ def check_import_withdrawal(
     :raises NotPermitted: 复核人就是申请人或送件人（ORG-3）。
     :raises Conflict: 状态变了，或申请之后有借据办过业务。
     """
-    batch_id = subject_of(task_id, WITHDRAWAL_CHECK)
-    require_business_date(batch_of(actor, batch_id).institution_id, on)
+    batch = locked_batch(actor, work.subject_to_check(WITHDRAWAL_CHECK, task_id=task_id))
+    require_business_date(batch.institution_id, on)
     work.close_task(actor=actor, task_id=task_id, outcome=outcome, opinion=opinion, on=on, data=data)
-    batch = locked_batch(actor, batch_id)
     asked = batch.summary.get("withdrawal", {})
     batch.summary = batch.summary | {"withdrawal": asked | {"task_id": None, "returned": opinion}}
-    if outcome == APPROVED:
+    if outcome == work.APPROVED:
         _require_withdrawable(batch)
         batch.status = BatchStatus.WITHDRAWING
         batch.options = batch.options | {"withdraw_reason": asked.get("reason", "")}
@@ -153,6 +150,7 @@ def withdraw_batch(*, actor: Actor, batch_id: int, progress: Progress = quiet) -
     while pairs := list(rows.values_list("pk", "loan_id")[:100]):
         with transaction.atomic():
             for row_id, loan_id in pairs:
+                assert loan_id is not None, "an imported row has its loan"
                 _withdraw_loan(loan_id, actor=actor, reason=reason)
                 ImportRow.objects.filter(pk=row_id).update(status=RowStatus.WITHDRAWN)
         done += len(pairs)
