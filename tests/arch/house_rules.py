@@ -174,6 +174,25 @@ def may_own_transaction(path: str) -> bool:
     return OPERATIONS(path) or ENGINES.match(path) is not None or path in KIT_WITH_TRANSACTIONS | CLOSE_STEPS
 
 
+def words_at_import(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """引入时就译好的话：函数之外调 ``gettext``。"""
+    names = {
+        alias.asname or alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and node.module == "django.utils.translation"
+        for alias in node.names
+        if alias.name == "gettext"
+    }
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
+            yield node.lineno, "gettext at import; use gettext_lazy"
+        waiting += ast.iter_child_nodes(node)
+
+
 RULES = [
     Rule(
         "float-near-money",
@@ -201,6 +220,12 @@ RULES = [
     ),
     Rule("no-signals", "信号的次序看不见、类型查不到，账不能靠它（docs/adr/0020）。", lambda path: True, signals),
     Rule("working-assert", "断言只许看，不许做：做事的断言一旦关掉，账就变了。", lambda path: True, working_asserts),
+    Rule(
+        "words-at-import",
+        "模块引入时还不知道给谁看：那时就译好的话，换了语言也不变。",
+        lambda path: True,
+        words_at_import,
+    ),
     Rule(
         "chinese-docstring",
         "标识符是英文，用的人讲中文：每个公开函数先报中文名，词汇表才对得上（docs/glossary.md）。",

@@ -39,6 +39,11 @@ VIOLATIONS = [
     ("no-signals", "apps/work/models.py", "from django.db.models.signals import post_save"),
     ("working-assert", "kernel/x.py", "assert (n := len(rows)) > 0"),
     ("working-assert", "kernel/x.py", "assert queue.pop() == 1"),
+    (
+        "words-at-import",
+        "interfaces/web/x.py",
+        'from django.utils.translation import gettext as _\nNAMES = {"fee": _("费用")}',
+    ),
     ("chinese-docstring", "kernel/x.py", "def accrue():\n    pass"),
     ("chinese-docstring", "apps/servicing/operations.py", 'def repay():\n    """Post a repayment."""'),
     ("chinese-docstring", "apps/servicing/operations/repay.py", "def repay():\n    pass"),
@@ -66,6 +71,12 @@ HARMLESS = [
         "chinese-docstring",
         "kernel/x.py",
         'def accrue():\n    """计提：到某日为止的应计利息。"""\ndef _part():\n    pass',
+    ),
+    (
+        "words-at-import",
+        "interfaces/web/x.py",
+        "from django.utils.translation import gettext as _\nfrom django.utils.translation import gettext_lazy\n"
+        'NAMES = {"fee": gettext_lazy("费用")}\ndef page():\n    return _("费用")',
     ),
     ("chinese-docstring", "interfaces/web/x.py", "def page():\n    pass"),
 ]

@@ -337,12 +337,12 @@ def _facts(request: PageRequest, view: LoanView) -> dict[str, Any]:
 
 
 POSITION_WORDS = {
-    "penalty": _("罚息"),
-    "compound": _("复利"),
-    "fee": _("费用"),
-    "interest": _("利息"),
-    "principal": _("本金"),
-    "overpayment": _("溢缴款"),
+    "penalty": gettext_lazy("罚息"),
+    "compound": gettext_lazy("复利"),
+    "fee": gettext_lazy("费用"),
+    "interest": gettext_lazy("利息"),
+    "principal": gettext_lazy("本金"),
+    "overpayment": gettext_lazy("溢缴款"),
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from sancha.apps.parties.queries import EntryRow, party_detail, party_ids
 from sancha.apps.servicing.queries import loans_of_party
@@ -21,14 +22,18 @@ from sancha.kit.errors import NotFound
 
 EDIT, REVEAL = "parties.edit", "parties.reveal"
 TOPICS = dict(forms.ENTRY_TOPICS) | {
-    "party.amended": _("资料更正"),
-    "party.claimed": _("再次登记时所填不同"),
-    "party.merged": _("并档"),
+    "party.amended": gettext_lazy("资料更正"),
+    "party.claimed": gettext_lazy("再次登记时所填不同"),
+    "party.merged": gettext_lazy("并档"),
 }
 FIELDS = (
     dict(forms.AMENDABLE)
     | dict(forms.REVEAL)
-    | {"officer_id": _("管户人"), "institution_id": _("管户机构"), "id_kind": _("证件类别")}
+    | {
+        "officer_id": gettext_lazy("管户人"),
+        "institution_id": gettext_lazy("管户机构"),
+        "id_kind": gettext_lazy("证件类别"),
+    }
 )
 
 
