@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from sancha.apps.cashdesk.models import PaymentOrder
 from sancha.apps.ledger.models import ManualDraft
-from sancha.apps.servicing.models import LoanAdjustment, LoanFact
+from sancha.apps.servicing.models import Loan, LoanAdjustment, LoanFact
 from sancha.apps.work.models import Task
 from sancha.apps.work.operations import record_involvement
 from tests.integration.web.conftest import signed_in
@@ -133,7 +133,7 @@ def test_a_payment_order_has_a_page_and_a_desk(office: Office, as_office: Callab
     loan_id = office.lend()
     send(
         clerk, reverse("cash:enter-order"), own_account_id=office.bank, purpose="DISBURSEMENT", amount_fen="500.00",
-        payee_name="王五", payee_account="6222029876543210", subject=f"loan:{loan_id}", memo="首笔",
+        payee_name="王五", payee_account="6222029876543210", loan_number=Loan.objects.get(pk=loan_id).number, memo="首笔",
     )  # fmt: skip
     order = PaymentOrder.objects.get()
     page = reverse("cash:order", args=[order.pk])

@@ -20,6 +20,7 @@ from sancha.apps.access.models import (
 )
 from sancha.kit.actor import Actor
 from sancha.kit.errors import NotFound, NotPermitted
+from sancha.kit.labels import Labels, labels
 from sancha.kit.models import ApiToken
 from sancha.kit.operation import keyed_digest
 from sancha.kit.paging import Page, paginate
@@ -476,6 +477,16 @@ def find_person(username: str) -> PersonInfo | None:
     """按用户名找人（不看范围，不带任职），没有则空。供登录与导入对照。"""
     person = Person.objects.filter(username=username.strip().lower()).select_related("institution").first()
     return _person_info(person, ()) if person else None
+
+
+def person_labels(kind: str, ids: Collection[int]) -> Labels:
+    """人员的称呼：姓名。"""
+    return labels(Person.objects.all(), kind, ids, "name")
+
+
+def institution_labels(kind: str, ids: Collection[int]) -> Labels:
+    """机构的称呼：名称。"""
+    return labels(Institution.objects.all(), kind, ids, "name")
 
 
 def names_of(person_ids: Iterable[int | None]) -> dict[int, str]:

@@ -1,6 +1,6 @@
 """对象的叫法：账务、审计、推送里记的 ``loan:23`` 一类，给人看时写「借据 JK…」，看得了的给链接。
 
-一页的对象一次取名：借据号、客户号、姓名、机构各至多一条查询，与行数无关。
+一页的对象一条语句取名：借据号、客户号、姓名、机构合并着取，与行数、种数无关。
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from sancha.apps.access.queries import institution_tree, names_of
-from sancha.apps.parties.queries import party_rows
-from sancha.apps.servicing.queries import loan_numbers
+from sancha.apps.access.queries import institution_labels, person_labels
+from sancha.apps.parties.queries import party_labels
+from sancha.apps.servicing.queries import loan_labels
 from sancha.kit.actor import Actor
+from sancha.kit.labels import Labels
 
 # 对象类型 → （叫法, 详情页, 看它所需的权限）；没有详情页的两项为空。
 KINDS: Mapping[str, tuple[Any, str, str]] = {
@@ -50,17 +51,27 @@ KINDS: Mapping[str, tuple[Any, str, str]] = {
     "products": (_("产品"), "", ""),
 }
 Show = Callable[[str], SafeString | str]
+Names = Mapping[tuple[str, int], str]
 
 
 def naming(actor: Actor, subjects: Iterable[str]) -> Show:
     """这一页的对象怎么写：先把名字取齐，再逐个写。"""
+    names = subject_names(subjects)
+    return lambda subject: written(actor, subject, names)
+
+
+def subject_names(subjects: Iterable[str]) -> Names:
+    """这些对象的名字；不论几种、几个，只一条语句。"""
     wanted: dict[str, set[int]] = {}
     for subject in subjects:
         kind, _colon, number = subject.partition(":")
-        if number.isdigit():
+        if kind in _LABELS and number.isdigit():
             wanted.setdefault(kind, set()).add(int(number))
-    names = {kind: finder(actor, wanted[kind]) for kind, finder in _NAMES.items() if kind in wanted}
-    return lambda subject: _written(actor, subject, names)
+    parts = [_LABELS[kind](kind, ids) for kind, ids in wanted.items()]
+    if not parts:
+        return {}
+    rows = parts[0].union(*parts[1:], all=True) if parts[1:] else parts[0]
+    return {(kind, pk): name for kind, pk, name in rows}
 
 
 def plain(text: SafeString | str, url: str) -> SafeString | str:
@@ -68,12 +79,13 @@ def plain(text: SafeString | str, url: str) -> SafeString | str:
     return format_html('<a href="{}">{}</a>', url, text) if url else text
 
 
-def _written(actor: Actor, subject: str, names: Mapping[str, Mapping[int, str]]) -> SafeString | str:
+def written(actor: Actor, subject: str, names: Names) -> SafeString | str:
+    """一个对象给人看的写法；没有对象写一横。"""
     text, url = subject_words(actor, subject, names)
     return plain(text, url) or "—"
 
 
-def subject_words(actor: Actor, subject: str, names: Mapping[str, Mapping[int, str]] | None = None) -> tuple[str, str]:
+def subject_words(actor: Actor, subject: str, names: Names | None = None) -> tuple[str, str]:
     """一个对象的叫法与网址；``names`` 是成批取好的名字，没有就现取这一个。不认识的原样写。"""
     kind, _colon, number = subject.partition(":")
     label, page, permission = KINDS.get(kind, ("", "", ""))
@@ -82,8 +94,8 @@ def subject_words(actor: Actor, subject: str, names: Mapping[str, Mapping[int, s
     if not number.isdigit():
         return f"{label} {number}".strip(), ""
     if names is None:
-        names = {kind: _NAMES[kind](actor, {int(number)})} if kind in _NAMES else {}
-    name = names.get(kind, {}).get(int(number), number)
+        names = subject_names([subject])
+    name = names.get((kind, int(number)), number)
     return f"{label} {name}", _page(page, int(number)) if page and actor.may(permission) else ""
 
 
@@ -94,11 +106,9 @@ def _page(page: str, number: int) -> str:
         return ""  # this installation has no such page
 
 
-_NAMES: Mapping[str, Callable[[Actor, set[int]], Mapping[int, str]]] = {
-    "loan": lambda _actor, ids: loan_numbers(ids),
-    "party": lambda _actor, ids: {pk: row.number for pk, row in party_rows(ids).items()},
-    "person": lambda _actor, ids: names_of(ids),
-    "institution": lambda actor, ids: {
-        node.id: node.name for node in institution_tree(actor, with_closed=True) if node.id in ids
-    },
+_LABELS: Mapping[str, Callable[[str, set[int]], Labels]] = {
+    "loan": loan_labels,
+    "party": party_labels,
+    "person": person_labels,
+    "institution": institution_labels,
 }

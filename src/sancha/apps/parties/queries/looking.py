@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -29,6 +29,7 @@ from sancha.apps.parties.models import (
 )
 from sancha.kit.actor import Actor
 from sancha.kit.errors import Conflict, DomainError, NotFound
+from sancha.kit.labels import Labels, labels
 from sancha.kit.paging import Page, paginate
 from sancha.rulebook.vocabulary import CustomerKind
 
@@ -271,6 +272,11 @@ def _relations(family: tuple[int, ...], on: date, known_on: date | None = None) 
     )
     rows = rows.filter(_valid_on(on)).select_related("party__merged_into", "other__merged_into").order_by("kind", "pk")
     return [_relation(row, family) for row in rows]
+
+
+def party_labels(kind: str, ids: Collection[int]) -> Labels:
+    """客户的称呼：客户号，不露姓名。"""
+    return labels(Party.objects.all(), kind, ids, "number")
 
 
 def party_rows(ids: Iterable[int]) -> dict[int, PartyRow]:

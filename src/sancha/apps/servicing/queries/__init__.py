@@ -28,7 +28,7 @@ from sancha.apps.servicing.queries.portfolio import (
     held_or_stale,
     live_loans_reason,
     loan_ids,
-    loan_numbers,
+    loan_labels,
     overdue_loans,
     watch_marks,
 )
@@ -81,7 +81,7 @@ __all__ = [
     "list_loans",
     "live_loans_reason",
     "loan_ids",
-    "loan_numbers",
+    "loan_labels",
     "loan_register",
     "loan_totals",
     "loans_of_party",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import date
 from typing import Any
 
@@ -18,6 +18,7 @@ from sancha.kernel.facts import FactKind
 from sancha.kernel.positions import Line, accounting_key, accrual_lines, line_growth
 from sancha.kernel.replay import advance, replay
 from sancha.kit.actor import Actor
+from sancha.kit.labels import Labels, labels
 
 
 def loan_ids(*, partition_id: int, share: int | None = None) -> list[int]:
@@ -28,9 +29,9 @@ def loan_ids(*, partition_id: int, share: int | None = None) -> list[int]:
     return list(rows.order_by("pk").values_list("pk", flat=True))
 
 
-def loan_numbers(ids: Iterable[int]) -> dict[int, str]:
-    """借据编号 → 借据号，一次取多笔；只作称呼，不看范围。"""
-    return dict(Loan.objects.filter(pk__in=set(ids)).values_list("pk", "number"))
+def loan_labels(kind: str, ids: Collection[int]) -> Labels:
+    """借据的称呼：借据号。"""
+    return labels(Loan.objects.all(), kind, ids, "number")
 
 
 def held_or_stale(*, partition_id: int, accrued_to: date) -> list[tuple[str, str]]:

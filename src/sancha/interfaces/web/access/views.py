@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -24,8 +24,10 @@ from sancha.apps.access.queries import (
 )
 from sancha.interfaces.web.access.forms import EndForm, GrantForm, PeopleFilter, PersonForm
 from sancha.interfaces.web.forms import Form
-from sancha.interfaces.web.pages import attempt, go, page, post_only, show, submission_key
+from sancha.interfaces.web.pages import attempt, go, page, post_only, show
+from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.session import second_factor
+from sancha.interfaces.web.submission import submission
 from sancha.interfaces.web.tables import Column, Pagination, Table, page_number
 from sancha.rulebook.posts import permission_names, posts
 
@@ -71,7 +73,7 @@ def _people_table(rows: list[PersonInfo], pagination: Pagination) -> Table:
 
 @page(READ)
 @require_safe
-def institutions(request: HttpRequest) -> HttpResponse:
+def institutions(request: PageRequest) -> HttpResponse:
     """机构树与所选机构的人员。"""
     actor, today = request.actor, request.business_date
     form = PeopleFilter(request.GET)
@@ -101,7 +103,7 @@ def _nodes(tree: list[InstitutionInfo]) -> list[tuple[int, InstitutionInfo]]:
 
 @page(READ)
 @require_safe
-def post_catalog(request: HttpRequest) -> HttpResponse:
+def post_catalog(request: PageRequest) -> HttpResponse:
     """岗位目录：每个岗位能做什么、设在哪里、依据哪条。"""
     names = permission_names()
     rows = [
@@ -112,13 +114,13 @@ def post_catalog(request: HttpRequest) -> HttpResponse:
 
 @page(READ)
 @require_safe
-def person(request: HttpRequest, person_id: int) -> HttpResponse:
+def person(request: PageRequest, person_id: int) -> HttpResponse:
     """一个人：资料、任职、履历，与可办的事。"""
     return _person_page(request, person_id)
 
 
 def _person_page(
-    request: HttpRequest, person_id: int, form: GrantForm | None = None, plain: Form | None = None
+    request: PageRequest, person_id: int, form: GrantForm | None = None, plain: Form | None = None
 ) -> HttpResponse:
     actor, today = request.actor, request.business_date
     found = person_detail(actor, person_id, on=today)
@@ -151,18 +153,13 @@ def _until(day: Any) -> str:
     return _("止于 %(day)s（不含）") % {"day": day} if day else _("长期")
 
 
-def _common(request: HttpRequest) -> dict[str, Any]:
-    """每个操作都要的三样：谁、幂等键、营业日。"""
-    return {"actor": request.actor, "key": submission_key(request), "on": request.business_date}
-
-
 @page(WRITE)
 @post_only("access:person", "person_id")
-def grant(request: HttpRequest, person_id: int) -> HttpResponse:
+def grant(request: PageRequest, person_id: int) -> HttpResponse:
     """授予岗位。"""
     form = GrantForm(request.POST, tree=institution_tree(request.actor))
     if form.is_valid():
-        done = attempt(form, operations.grant_post, **_common(request), person_id=person_id, **form.cleaned_data)
+        done = attempt(form, operations.grant_post, **submission(request), person_id=person_id, **form.cleaned_data)
         if done is not None:
             return go(request, "access:person", person_id, said=_("岗位已授予，下一次点击即生效。"))
     return _person_page(request, person_id, form=form)
@@ -170,50 +167,50 @@ def grant(request: HttpRequest, person_id: int) -> HttpResponse:
 
 @page(WRITE)
 @post_only("access:person", "person_id")
-def end(request: HttpRequest, person_id: int, holding_id: int) -> HttpResponse:
+def end(request: PageRequest, person_id: int, holding_id: int) -> HttpResponse:
     """结束任职：止日不填为今日；填了以后的日子，到那天才失效。"""
     form = EndForm(request.POST)
     if form.is_valid():
         given = {"holding_id": holding_id, "valid_to": form.cleaned_data["valid_to"]}
-        if attempt(form, operations.end_post, **_common(request), **given) is not None:
+        if attempt(form, operations.end_post, **submission(request), **given) is not None:
             return go(request, "access:person", person_id, said=_("任职的止日已记下。"))
     return _person_page(request, person_id, plain=form)
 
 
 @page(WRITE)
 @post_only("access:person", "person_id")
-def deactivate(request: HttpRequest, person_id: int) -> HttpResponse:
+def deactivate(request: PageRequest, person_id: int) -> HttpResponse:
     """停用账户。"""
     return _act(request, person_id, operations.deactivate_person, _("账户已停用。"), person_id=person_id)
 
 
 @page(WRITE)
 @post_only("access:person", "person_id")
-def reactivate(request: HttpRequest, person_id: int) -> HttpResponse:
+def reactivate(request: PageRequest, person_id: int) -> HttpResponse:
     """恢复账户。"""
     return _act(request, person_id, operations.reactivate_person, _("账户已恢复。"), person_id=person_id)
 
 
 @page(WRITE)
 @post_only("access:person", "person_id")
-def clear_second_factor(request: HttpRequest, person_id: int) -> HttpResponse:
+def clear_second_factor(request: PageRequest, person_id: int) -> HttpResponse:
     """代为解除第二因素。"""
     return _act(request, person_id, second_factor.clear, _("验证器已解除，本人可重新绑定。"), person_id=person_id)
 
 
-def _act(request: HttpRequest, person: int, operation: Any, said: str, **values: Any) -> HttpResponse:
+def _act(request: PageRequest, person: int, operation: Any, said: str, **values: Any) -> HttpResponse:
     plain = Form(request.POST)
-    if attempt(plain, operation, **_common(request), **values) is not None:
+    if attempt(plain, operation, **submission(request), **values) is not None:
         return go(request, "access:person", person, said=said)
     return _person_page(request, person, plain=plain)
 
 
 @page(WRITE)
 @post_only("access:person", "person_id")
-def reset_password(request: HttpRequest, person_id: int) -> HttpResponse:
+def reset_password(request: PageRequest, person_id: int) -> HttpResponse:
     """重置密码：新密码只在这一页显示一次。"""
     plain = Form(request.POST)
-    done = attempt(plain, operations.reset_password, **_common(request), person_id=person_id)
+    done = attempt(plain, operations.reset_password, **submission(request), person_id=person_id)
     if done is None:
         return _person_page(request, person_id, plain=plain)
     found = person_detail(request.actor, person_id, on=request.business_date)
@@ -222,19 +219,19 @@ def reset_password(request: HttpRequest, person_id: int) -> HttpResponse:
 
 @page(WRITE)
 @require_http_methods(["GET", "HEAD", "POST"])
-def add_person(request: HttpRequest) -> HttpResponse:
+def add_person(request: PageRequest) -> HttpResponse:
     """添加人员：首次密码只显示一次。"""
     actor = request.actor
     initial = {"institution_id": request.GET.get("institution")}
     form = PersonForm(request.POST or None, tree=institution_tree(actor), initial=initial)
     if request.method == "POST" and form.is_valid():
-        done = attempt(form, operations.add_person, **_common(request), **form.cleaned_data)
+        done = attempt(form, operations.add_person, **submission(request), **form.cleaned_data)
         if done is not None:
             found = person_detail(actor, done["person_id"], on=request.business_date)
             return _password_page(request, found, done["password"])
     return show(request, "access/add_person.html", {"form": form})
 
 
-def _password_page(request: HttpRequest, found: PersonInfo, password: str | None) -> HttpResponse:
+def _password_page(request: PageRequest, found: PersonInfo, password: str | None) -> HttpResponse:
     # Not a redirect: the password exists in this response only, and must not pass through session or URL.
     return render(request, "access/password_once.html", {"person": found, "password": password})

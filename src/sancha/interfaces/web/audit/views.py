@@ -15,14 +15,14 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from sancha.apps.access.queries import find_person, institution_tree, names_of
+from sancha.apps.access.queries import find_person, institution_tree
 from sancha.interfaces.web.audit.contents import words_of
 from sancha.interfaces.web.audit.forms import AuditFilter, VerifyForm
 from sancha.interfaces.web.downloads import excel
 from sancha.interfaces.web.exports import with_rows
 from sancha.interfaces.web.pages import attempt, page, post_only, show
 from sancha.interfaces.web.request import PageRequest
-from sancha.interfaces.web.subjects import naming
+from sancha.interfaces.web.subjects import subject_names, written
 from sancha.interfaces.web.tables import Column, Pagination, Table, page_number
 from sancha.kit import audit, spreadsheets
 from sancha.kit.audit_log import EventFilter, EventRow, all_events, events
@@ -58,12 +58,11 @@ def _events(request: PageRequest, **extra: Any) -> HttpResponse:
     actor = request.actor
     form, where, places = _where(request)
     found = events(where, page=page_number(request.GET))
-    names = names_of(row.person_id for row in found.rows)
-    subject = naming(actor, [row.subject for row in found.rows])
+    names = subject_names([*(row.subject for row in found.rows), *(f"person:{row.person_id}" for row in found.rows)])
     table = Table(
         [
             Column("at", _("时刻"), kind="moment"),
-            Column("person_id", _("谁"), show=lambda r: names.get(r.person_id or 0, _("系统"))),
+            Column("person_id", _("谁"), show=lambda r: names.get(("person", r.person_id or 0), _("系统"))),
             Column(
                 "post_code", _("岗位"), show=lambda r: _("系统") if r.post_code == "SYSTEM" else post_name(r.post_code)
             ),
@@ -73,7 +72,7 @@ def _events(request: PageRequest, **extra: Any) -> HttpResponse:
                 show=lambda r: places.get(r.institution_id or 0, "—"),
             ),
             Column("operation", _("操作"), css="mono"),
-            Column("subject", _("对象"), show=lambda r: subject(r.subject)),
+            Column("subject", _("对象"), show=lambda r: written(actor, r.subject, names)),
             Column("data", _("内容"), show=lambda r: words_of(r.data), css="wrap muted"),
             Column("seal_no", _("封条"), show=_seal),
         ],
