@@ -9,7 +9,7 @@ import re
 
 from playwright import sync_api
 
-from tests.journeys.steps import NEEDS_BROWSER, PASSWORD, Office, confirm, found_day, log_in
+from tests.journeys.steps import NEEDS_BROWSER, PASSWORD, Office, confirm, found_day, log_in, visit
 
 pytestmark = NEEDS_BROWSER
 
@@ -65,13 +65,9 @@ def test_the_day_close_runs_with_progress(office: Office, browser: sync_api.Brow
 
     for _ in range(120):
         operator.wait_for_timeout(500)
-        operator.goto(f"{office.base}/dayclose/")
+        shown = visit(operator, f"{office.base}/dayclose/")
         now = found_day(operator.locator("body").inner_text())
-        if (
-            now > before
-            and "借据逐笔结转" in operator.locator("body").inner_text()
-            and "进行中" not in operator.locator("body").inner_text()
-        ):
+        if now > before and "借据逐笔结转" in shown and "进行中" not in shown:
             break
     else:
         raise AssertionError("the close did not finish within a minute")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from playwright import sync_api
 
-from tests.journeys.steps import NEEDS_BROWSER, Office, confirm, found_day, log_in
+from tests.journeys.steps import NEEDS_BROWSER, Office, confirm, found_day, log_in, visit
 
 pytestmark = NEEDS_BROWSER
 WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
@@ -65,15 +65,7 @@ def save(path: Path, *rows: Mapping[str, str]) -> Path:
 def finished(page: sync_api.Page, url: str, word: str) -> str:
     """等后台做完。"""
     for _ in range(120):
-        try:
-            page.goto(url)
-        except sync_api.Error as error:
-            # The page was still on its own way (a form just sent, its own reload when the work ended): ask again.
-            if "interrupted by another navigation" not in str(error):
-                raise
-            page.wait_for_timeout(200)
-            continue
-        text = page.locator("main").inner_text()
+        text = visit(page, url)
         if word in text:
             return text
         page.wait_for_timeout(500)
