@@ -85,6 +85,7 @@ INSTALLED_APPS = [
     "sancha.apps.cashdesk",
     "sancha.apps.servicing",
     "sancha.apps.recovery",
+    "sancha.apps.origination",
     "sancha.dayclose",
     "sancha.interfaces.web",
     "sancha.config.apps.WiringConfig",

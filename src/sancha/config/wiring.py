@@ -9,6 +9,12 @@ from sancha.apps.cashdesk.operations import decide_payment_order
 from sancha.apps.cashdesk.queries import unfinished_money_reason
 from sancha.apps.ledger.kinds import VOUCHER_CHECK
 from sancha.apps.ledger.operations import decide_manual_voucher
+from sancha.apps.origination import operations as origination
+from sancha.apps.origination.customers import erase_applicant, move_applications
+from sancha.apps.origination.customers import holds_on_erasure as holds_of_applications
+from sancha.apps.origination.queries import find_application
+from sancha.apps.origination.steps import ROOT as APPLICATION_ROOT
+from sancha.apps.origination.steps import step_kinds
 from sancha.apps.parties.departing import register_eraser, register_hold_finder, register_mover
 from sancha.apps.parties.kinds import ERASURE_CHECK, MERGE_CHECK
 from sancha.apps.parties.operations import decide_erasure, decide_merge
@@ -64,6 +70,13 @@ def connect() -> None:
     register_closing_guard("money", unfinished_money_reason)
     register_closing_guard("task", open_tasks_reason)
     register_root("loan", _loan_in_scope)
+    for kind, step_type in step_kinds():
+        register_kind(kind)
+        register_closer(kind.code, origination.CLOSERS[step_type] if step_type else origination.decide_referral)
+    register_root(APPLICATION_ROOT, find_application)
+    register_hold_finder(holds_of_applications)
+    register_eraser(erase_applicant)
+    register_mover(move_applications)
     register_moving_guard(crosses_groups)
     register_opening_step(join_parent_partition)
 

@@ -23,6 +23,7 @@ DUTY_NAMES = {
     "REVIEWER": "审查人",
     "APPROVER": "审批人",
     "UNDERWRITER": "核保人",
+    "EXCEPTION_GRANTER": "例外决定人",
     "BOOKER": "登记人",
     "MAKER": "录入人",
     "CHECKER": "复核人",

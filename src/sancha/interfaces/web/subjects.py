@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from sancha.apps.access.queries import institution_labels, person_labels
+from sancha.apps.origination.queries import application_labels
 from sancha.apps.parties.queries import party_labels
 from sancha.apps.servicing.queries import loan_labels
 from sancha.kit.actor import Actor
@@ -24,6 +25,7 @@ from sancha.kit.labels import Labels
 KINDS: Mapping[str, tuple[Any, str, str]] = {
     "loan": (_("借据"), "loans:detail", "servicing.view"),
     "party": (_("客户"), "parties:detail", "parties.view"),
+    "application": (_("申请"), "origination:detail", "origination.view"),
     "receipt": (_("收款"), "cash:receipt", "cashdesk.view"),
     "voucher": (pgettext_lazy("会计凭证", "凭证"), "ledger:voucher", "ledger.view"),
     "manual_draft": (_("手工凭证"), "ledger:draft", "ledger.view"),
@@ -109,6 +111,7 @@ def _page(page: str, number: int) -> str:
 _LABELS: Mapping[str, Callable[[str, set[int]], Labels]] = {
     "loan": loan_labels,
     "party": party_labels,
+    "application": application_labels,
     "person": person_labels,
     "institution": institution_labels,
 }

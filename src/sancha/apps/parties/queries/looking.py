@@ -274,6 +274,12 @@ def _relations(family: tuple[int, ...], on: date, known_on: date | None = None) 
     return [_relation(row, family) for row in rows]
 
 
+def applicant_marks(ids: Collection[int]) -> dict[int, tuple[CustomerKind, date | None]]:
+    """申请审查用的两样：客户编号 → （类别, 出生日期）；范围由调用方的主体决定，不出现在页面上。"""
+    rows = Party.objects.filter(pk__in=ids).values_list("pk", "kind", "birth")
+    return {pk: (CustomerKind(kind), birth) for pk, kind, birth in rows}
+
+
 def party_labels(kind: str, ids: Collection[int]) -> Labels:
     """客户的称呼：客户号，不露姓名。"""
     return labels(Party.objects.all(), kind, ids, "number")

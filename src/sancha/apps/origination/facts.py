@@ -1,0 +1,221 @@
+"""本案的事实：记下的、系统算得的，合成规则要的样子；填写的文字读成事实的值。
+
+记下的同一项以后记者为准；系统算得的盖过记下的——年龄由证件与日期定，不由人说。
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sancha.apps.origination.models import Application, CaseFact, CaseGuarantor
+from sancha.apps.parties.queries import applicant_marks
+from sancha.kernel.money import MoneyError, parse_yuan
+from sancha.kit.errors import DomainError
+from sancha.rulebook.evaluation import years_between
+from sancha.rulebook.expression import Kind
+from sancha.rulebook.facts import Evidence, FactDefinition, check_value
+from sancha.rulebook.packs import packs
+from sancha.rulebook.rulebase import rulebase
+from sancha.rulebook.rules import Stage
+from sancha.rulebook.vocabulary import CustomerKind
+
+GUARANTORS = "guarantors"
+GUARANTOR_KIND, GUARANTOR_AGE = "kind", "age_years"
+YES, NO = "yes", "no"
+
+Document = dict[str, dict[str, Any]]
+"""规则要的案情：事实代码 → {value, evidence, reference}。"""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """算事实要用的：申请、客户类别与生日、当日。"""
+
+    application: Application
+    customer_kind: CustomerKind
+    birth: date | None
+    on: date
+
+
+def _applicant_kind(case: Case) -> str | None:
+    return packs()[case.application.program].applicant_kinds.get(case.customer_kind)
+
+
+COMPUTED: Mapping[str, Callable[[Case], Any]] = {
+    "applicant.kind": _applicant_kind,
+    "applicant.age_years": lambda case: years_between(case.birth, case.on) if case.birth else None,
+    "business.is_company": lambda case: case.customer_kind is CustomerKind.COMPANY,
+    "loan.amount_fen": lambda case: case.application.amount_fen,
+    "loan.guarantee": lambda case: case.application.guarantee or None,
+}
+"""系统算得的事实；别的应用知道的（名单、在贷笔数）由 ``register_fact`` 添上。"""
+
+_registered: dict[str, Callable[[Case], Any]] = {}
+
+
+def register_fact(code: str, finder: Callable[[Case], Any]) -> None:
+    """登记一项由系统查得的事实：``finder(case)`` 给出值，查不出为 ``None``。"""
+    known = _registered.setdefault(code, finder)
+    assert known is finder, f"two finders of fact {code}"
+
+
+def computed_codes() -> frozenset[str]:
+    """系统算得、不必人填的事实。"""
+    return frozenset(COMPUTED) | _registered.keys() | {GUARANTORS}
+
+
+def asked_at(program: str, stage: Stage, on: date) -> list[FactDefinition]:
+    """一个环节要人填的事实：该环节的规则用到、系统算不出的，按词典次序。"""
+    base = rulebase()
+    used = {name for rule in base.on(on, program=program, stage=stage) for name in rule.fact_names}
+    return [fact for code, fact in base.facts.items() if code in used - computed_codes()]
+
+
+def read_fact(definition: FactDefinition, text: str) -> Any:
+    """填写的文字 → 事实的值；空白为未知。金额填元，是非填 yes/no，日期填年-月-日。
+
+    :raises ValueError: 读不成，说明白怎么填。
+    """
+    given = text.strip()
+    if not given:
+        return None
+    match definition.type.kind:
+        case Kind.BOOL:
+            if given not in {YES, NO}:
+                raise ValueError(f"「{definition.name}」请填是或否。")
+            value: Any = given == YES
+        case Kind.INT if definition.unit == "分":
+            try:
+                value = parse_yuan(given)
+            except MoneyError as wrong:
+                raise ValueError(f"「{definition.name}」{wrong}") from wrong
+        case Kind.INT:
+            if not given.isascii() or not given.removeprefix("-").isdigit() or len(given) > 12:
+                raise ValueError(f"「{definition.name}」请填整数，单位{definition.unit}。")
+            value = int(given)
+            if value < 0:
+                raise ValueError(f"「{definition.name}」不能是负数。")
+        case Kind.DATE:
+            try:
+                value = date.fromisoformat(given)
+            except ValueError as wrong:
+                raise ValueError(f"「{definition.name}」请写成 年-月-日，如 2026-01-31。") from wrong
+        case _:
+            value = given
+    if problem := check_value(definition, value):
+        raise ValueError(problem)
+    return value
+
+
+def read_answers(definitions: Iterable[FactDefinition], typed: Mapping[str, str]) -> dict[str, Any]:
+    """一组填写的文字 → 事实的值；没填的不在内。
+
+    :raises DomainError: 一次列出全部读不成的，填过的内容由调用者留着。
+    """
+    values: dict[str, Any] = {}
+    problems: list[tuple[str, str, str]] = []
+    for definition in definitions:
+        text = str(typed.get(definition.code, ""))
+        try:
+            value = read_fact(definition, text)
+        except ValueError as wrong:
+            problems.append((definition.code, text, str(wrong)))
+            continue
+        if value is not None:
+            values[definition.code] = value
+    if problems:
+        raise DomainError(
+            "FACT_INVALID",
+            "；".join(message.rstrip("。") for _code, _text, message in problems) + "。",
+            field=problems[0][0],
+            value=problems[0][1],
+            fix="请按提示修改；已填的都还在。",
+        )
+    return values
+
+
+def readable(definitions: Iterable[FactDefinition], typed: Mapping[str, str]) -> dict[str, Any]:
+    """填写里读得成的事实；读不成的略过，留在原样里。"""
+    values: dict[str, Any] = {}
+    for definition in definitions:
+        with suppress(ValueError):
+            if (value := read_fact(definition, str(typed.get(definition.code, "")))) is not None:
+                values[definition.code] = value
+    return values
+
+
+def definition_of(code: str, *, of_guarantor: bool) -> FactDefinition:
+    """事实词典里的一项（保证人的是那一栏）。
+
+    :raises DomainError: 词典里没有，或是系统算得、不由人记的。
+    """
+    facts = rulebase().facts
+    found = facts[GUARANTORS].fields.get(code) if of_guarantor else facts.get(code)
+    computed = {GUARANTOR_KIND, GUARANTOR_AGE} if of_guarantor else computed_codes()
+    if found is None or code in computed:
+        why = "由系统得出，不由人记" if found else "不在事实词典里"
+        raise DomainError(
+            "FACT_UNKNOWN", f"「{code}」{why}。", field="code", value=code, fix="请从「规则」页的事实词典里选。"
+        )
+    return found
+
+
+def stored(value: Any) -> Any:
+    """存成 JSON 的值：日期写 ISO。"""
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def latest(facts: Iterable[CaseFact]) -> dict[tuple[int | None, str], CaseFact]:
+    """每一项最后记的：（保证人, 代码）→ 那一条。"""
+    return {(fact.guarantor_id, fact.code): fact for fact in sorted(facts, key=lambda item: item.pk)}
+
+
+def case_document(application: Application, *, on: date) -> Document:
+    """规则要的案情；查询条数与事实、保证人多少无关。"""
+    found = latest(CaseFact.objects.filter(application=application))
+    guarantors = list(CaseGuarantor.objects.filter(application=application, removed_on__isnull=True).order_by("pk"))
+    births = applicant_marks([application.party_id, *(row.party_id for row in guarantors)])
+    kind, birth = births[application.party_id]
+    case = Case(application, kind, birth, on)
+    document: Document = {
+        code: {"value": fact.value, "evidence": fact.evidence, "reference": fact.reference}
+        for (holder, code), fact in found.items()
+        if holder is None
+    }
+    for code, finder in {**COMPUTED, **_registered}.items():
+        if (value := finder(case)) is not None:
+            document[code] = {"value": stored(value), "evidence": Evidence.COMPUTED.value, "reference": ""}
+    if guarantors or application.guarantee in NEED_GUARANTORS:
+        records = [_guarantor_record(row, found, births[row.party_id][1], on) for row in guarantors]
+        document[GUARANTORS] = {
+            "value": records,
+            "evidence": _weakest(fact for (holder, _code), fact in found.items() if holder is not None),
+            "reference": "",
+        }
+    return document
+
+
+NEED_GUARANTORS = frozenset({"GUARANTEE", "MAX_GUARANTEE"})
+"""须有保证人的担保方式：一个也没登记就是「零个」，不是未知。"""
+
+_RANK = {kind.value: rank for rank, kind in enumerate(Evidence)}
+
+
+def _weakest(facts: Iterable[CaseFact]) -> str:
+    """一组事实里最软的由来：整组只有它那么可靠。"""
+    ranks = [fact.evidence for fact in facts]
+    return min(ranks, key=lambda code: _RANK[code], default=Evidence.CLAIMED.value)
+
+
+def _guarantor_record(
+    row: CaseGuarantor, found: Mapping[tuple[int | None, str], CaseFact], birth: date | None, on: date
+) -> dict[str, Any]:
+    record = {code: fact.value for (holder, code), fact in found.items() if holder == row.pk}
+    record[GUARANTOR_KIND] = row.kind
+    if birth is not None:
+        record[GUARANTOR_AGE] = years_between(birth, on)
+    return record

@@ -1,0 +1,51 @@
+"""申请的查询：受理台账、一案的全貌、事实与缺口、裁定、建议与批复。语句数与案子大小无关。"""
+
+from sancha.apps.origination.authorities import Signer, signers
+from sancha.apps.origination.elements import Elements, asked, elements_of, going_rate
+from sancha.apps.origination.facts import asked_at, definition_of
+from sancha.apps.origination.investigators import offered
+from sancha.apps.origination.queries.case import (
+    ApprovalInfo,
+    CaseView,
+    ExceptionInfo,
+    FactCell,
+    GuarantorInfo,
+    ProposalInfo,
+    RulingInfo,
+    application_labels,
+    find_application,
+    ruling_info,
+    stage_now,
+    view_case,
+)
+from sancha.apps.origination.queries.register import ApplicationFilter, ApplicationRow, list_applications, state_choices
+from sancha.apps.origination.ruling import decide
+
+__all__ = [
+    "ApplicationFilter",
+    "ApplicationRow",
+    "ApprovalInfo",
+    "CaseView",
+    "Elements",
+    "ExceptionInfo",
+    "FactCell",
+    "GuarantorInfo",
+    "ProposalInfo",
+    "RulingInfo",
+    "Signer",
+    "application_labels",
+    "asked",
+    "asked_at",
+    "decide",
+    "definition_of",
+    "elements_of",
+    "find_application",
+    "going_rate",
+    "list_applications",
+    "offered",
+    "ruling_info",
+    "signers",
+    "stage_now",
+    "state_choices",
+    "view_case",
+]

@@ -1,0 +1,330 @@
+"""一案的全貌：要素、事实与由来、保证人、裁定、建议、批复。"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sancha.apps.access.queries import in_scope, names_of
+from sancha.apps.origination.facts import GUARANTOR_KIND, GUARANTORS, Document, case_document, latest
+from sancha.apps.origination.models import (
+    Application,
+    ApplicationState,
+    Approval,
+    CaseFact,
+    CaseGuarantor,
+    Proposal,
+    RuleException,
+    Ruling,
+)
+from sancha.apps.origination.queries.register import ApplicationRow, application_row
+from sancha.apps.origination.steps import current_step, pack_of
+from sancha.apps.parties.queries import PartyRow, row_of
+from sancha.kernel.dates import PeriodUnit
+from sancha.kernel.terms import Method
+from sancha.kit.actor import Actor
+from sancha.kit.errors import NotFound
+from sancha.kit.labels import Labels, labels
+from sancha.rulebook.facts import Evidence, FactDefinition
+from sancha.rulebook.packs import StepDocument
+from sancha.rulebook.rulebase import rulebase, show
+from sancha.rulebook.rules import Outcome, Stage
+from sancha.rulebook.vocabulary import GuaranteeKind, label
+
+
+@dataclass(frozen=True, slots=True)
+class FactCell:
+    """一项事实给人看：名、值、凭什么、出处、谁何时记的；没有的 ``known`` 为假，``ask`` 说向谁要。"""
+
+    code: str
+    name: str
+    known: bool
+    text: str
+    evidence: str
+    evidence_name: str
+    reference: str
+    recorded_on: date | None
+    recorded_by: str
+    ask: str
+    definition: FactDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class GuarantorInfo:
+    """一位保证人与他的事实。"""
+
+    id: int
+    party: PartyRow
+    kind: str
+    kind_name: str
+    added_on: date
+    facts: tuple[FactCell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RulingInfo:
+    """一次裁定。"""
+
+    id: int
+    stage_name: str
+    outcome: str
+    outcome_name: str
+    on_day: date
+    at: datetime
+    by: str
+    limit_fen: int | None
+    verdicts: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionInfo:
+    """一项同意照办的例外。"""
+
+    rule: str
+    name: str
+    opinion: str
+    on_day: date
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalInfo:
+    """一份建议或批复的要素。"""
+
+    step_name: str
+    amount_fen: int
+    term: str
+    method_name: str
+    guarantee_name: str
+    rate_ppm: int
+    opinion: str
+    conditions: tuple[str, ...]
+    on_day: date
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalInfo:
+    """批复：要素、有效期与所用的授权。"""
+
+    id: int
+    elements: ProposalInfo
+    expires_on: date
+    expired: bool
+    authority: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseView:
+    """一案。``step`` 是走到的一步，不在办理中为空；``gaps`` 是只凭客户自述的事实（CUS-15）。"""
+
+    row: ApplicationRow
+    application: Application
+    party: PartyRow
+    step: StepDocument | None
+    facts: tuple[FactCell, ...]
+    guarantors: tuple[GuarantorInfo, ...]
+    rulings: tuple[RulingInfo, ...]
+    exceptions: tuple[ExceptionInfo, ...]
+    proposals: tuple[ProposalInfo, ...]
+    approval: ApprovalInfo | None
+
+    @property
+    def gaps(self) -> tuple[FactCell, ...]:
+        """只凭客户自述、还没有核实的事实。"""
+        cells = [*self.facts, *(cell for guarantor in self.guarantors for cell in guarantor.facts)]
+        return tuple(cell for cell in cells if cell.known and cell.evidence == Evidence.CLAIMED)
+
+
+def application_labels(kind: str, ids: Collection[int]) -> Labels:
+    """申请的称呼：申请号。"""
+    return labels(Application.objects.all(), kind, ids, "number")
+
+
+def find_application(actor: Actor, application_id: int) -> Application:
+    """范围内的一案。
+
+    :raises NotFound: 没有，或在范围之外。
+    """
+    rows = Application.objects.select_related("party", "product", "institution", "received_by", "lead", "assistant")
+    found = rows.filter(in_scope(actor), pk=application_id).first()
+    if found is None:
+        raise NotFound(
+            "APPLICATION_NOT_FOUND",
+            f"没有编号为 {application_id} 的申请，或不在您的机构范围内。",
+            field="application_id",
+            value=application_id,
+            fix="请从受理台账中选择。",
+        )
+    return found
+
+
+def stage_now(application: Application) -> Stage:
+    """此刻该看哪个环节的规则：草稿看受理，调查看审查（要过的那一关），其余看所在的一步。"""
+    if application.state != ApplicationState.IN_PROGRESS:
+        return Stage.APPROVAL if application.state == ApplicationState.APPROVED else Stage.INTAKE
+    pack, step = pack_of(application), current_step(application)
+    while step.rules is None or step.rules is Stage.INVESTIGATION:
+        following = pack.after(step.code)
+        assert following is not None, f"{pack.program}: rules come before the end"
+        step = following
+    return step.rules
+
+
+def view_case(*, actor: Actor, application_id: int, on: date) -> CaseView:
+    """一案的全貌。语句数固定。
+
+    :raises NotFound: 没有，或在范围之外。
+    """
+    actor.require("origination.view")
+    row = find_application(actor, application_id)
+    facts = list(CaseFact.objects.filter(application=row))
+    guarantors = list(
+        CaseGuarantor.objects.filter(application=row, removed_on__isnull=True).select_related("party").order_by("pk")
+    )
+    rulings = list(Ruling.objects.filter(application=row).order_by("-pk"))
+    exceptions = list(RuleException.objects.filter(application=row).order_by("pk"))
+    proposals = list(Proposal.objects.filter(application=row).order_by("pk"))
+    approval = Approval.objects.filter(application=row).order_by("-pk").first()
+    names = names_of(
+        [
+            *(fact.by_id for fact in facts),
+            *(ruling.by_id for ruling in rulings),
+            *(item.by_id for item in exceptions),
+            *(item.by_id for item in proposals),
+            approval.by_id if approval else None,
+        ]
+    )
+    document = case_document(row, on=on)
+    found = latest(facts)
+    step = pack_of(row).step(row.step) if row.state == ApplicationState.IN_PROGRESS else None
+    return CaseView(
+        row=application_row(row),
+        application=row,
+        party=row_of(row.party),
+        step=step,
+        facts=tuple(_case_cells(row, document, found, names, on)),
+        guarantors=tuple(_guarantor(item, found, names) for item in guarantors),
+        rulings=tuple(ruling_info(item, names) for item in rulings),
+        exceptions=tuple(
+            ExceptionInfo(item.rule, _rule_name(item.rule), item.opinion, item.on_day, names.get(item.by_id, ""))
+            for item in exceptions
+        ),
+        proposals=tuple(
+            _elements(item, _step_name(row, item.step), item.opinion, item.on_day, names) for item in proposals
+        ),
+        approval=_approval(approval, names, on) if approval else None,
+    )
+
+
+def ruling_info(row: Ruling, names: Mapping[int, str]) -> RulingInfo:
+    """行 → 一次裁定。"""
+    return RulingInfo(
+        id=row.pk,
+        stage_name=Stage(row.stage).label,
+        outcome=row.outcome,
+        outcome_name=Outcome(row.outcome).label,
+        on_day=row.on_day,
+        at=row.at,
+        by=names.get(row.by_id or 0, "系统"),
+        limit_fen=row.limit_fen,
+        verdicts=tuple(row.verdicts),
+    )
+
+
+def _rule_name(code: str) -> str:
+    versions = rulebase().rules.get(code)
+    return versions[-1].name if versions else code
+
+
+def _step_name(row: Application, code: str) -> str:
+    return pack_of(row).step(code).name
+
+
+def _case_cells(
+    row: Application,
+    document: Document,
+    found: Mapping[tuple[int | None, str], CaseFact],
+    names: Mapping[int, str],
+    on: date,
+) -> list[FactCell]:
+    """本项目规则用得到的全部事实，按词典次序；知道的写值，不知道的写向谁要。"""
+    base = rulebase()
+    used = {name for rule in base.on(on, program=row.program) for name in rule.fact_names} - {GUARANTORS}
+    return [
+        _cell(definition, document.get(code), found.get((None, code)), names)
+        for code, definition in base.facts.items()
+        if code in used
+    ]
+
+
+def _guarantor(
+    row: CaseGuarantor, found: Mapping[tuple[int | None, str], CaseFact], names: Mapping[int, str]
+) -> GuarantorInfo:
+    fields = rulebase().facts[GUARANTORS].fields
+    cells = []
+    for code, definition in fields.items():
+        if code in {GUARANTOR_KIND, "age_years"}:
+            continue
+        fact = found.get((row.pk, code))
+        given = {"value": fact.value, "evidence": fact.evidence, "reference": fact.reference} if fact else None
+        cells.append(_cell(definition, given, fact, names))
+    return GuarantorInfo(
+        id=row.pk,
+        party=row_of(row.party),
+        kind=row.kind,
+        kind_name=fields[GUARANTOR_KIND].choices.get(row.kind, row.kind),
+        added_on=row.added_on,
+        facts=tuple(cells),
+    )
+
+
+def _cell(
+    definition: FactDefinition, given: Mapping[str, Any] | None, fact: CaseFact | None, names: Mapping[int, str]
+) -> FactCell:
+    value = given["value"] if given else None
+    evidence = given["evidence"] if given else ""
+    text = definition.choices.get(value, "") if definition.choices and value is not None else ""
+    recorded = fact if fact is not None and evidence != Evidence.COMPUTED else None
+    return FactCell(
+        code=definition.code,
+        name=definition.name,
+        known=value is not None,
+        text=text or (show(value, definition.unit) if value is not None else ""),
+        evidence=evidence,
+        evidence_name=Evidence(evidence).label if evidence else "",
+        reference=given["reference"] if given else "",
+        recorded_on=recorded.on_day if recorded else None,
+        recorded_by=names.get(recorded.by_id or 0, "") if recorded else "",
+        ask=definition.ask,
+        definition=definition,
+    )
+
+
+def _elements(
+    row: Proposal | Approval, step_name: str, opinion: str, on_day: date, names: Mapping[int, str]
+) -> ProposalInfo:
+    return ProposalInfo(
+        step_name=step_name,
+        amount_fen=row.amount_fen,
+        term=f"{row.term_count}{label(PeriodUnit(row.term_unit))}",
+        method_name=label(Method(row.method)),
+        guarantee_name=GuaranteeKind(row.guarantee).label,
+        rate_ppm=row.rate_ppm,
+        opinion=opinion,
+        conditions=tuple(row.conditions),
+        on_day=on_day,
+        by=names.get(row.by_id, ""),
+    )
+
+
+def _approval(row: Approval, names: Mapping[int, str], on: date) -> ApprovalInfo:
+    return ApprovalInfo(
+        id=row.pk,
+        elements=_elements(row, "批复", "", row.approved_on, names),
+        expires_on=row.expires_on,
+        expired=on > row.expires_on,
+        authority=row.authority,
+    )
