@@ -42,6 +42,8 @@ SEEDS = [
     ("models-ledger", "sancha/apps/servicing", "sancha.apps.ledger.models"),
     ("models-cashdesk", "sancha/apps/recovery", "sancha.apps.cashdesk.models"),
     ("models-servicing", "sancha/dayclose", "sancha.apps.servicing.models"),
+    ("apps", "sancha/apps/authority", "sancha.apps.parties"),
+    ("models-authority", "sancha/apps/origination", "sancha.apps.authority.models"),
     ("models-origination", "sancha/apps/recovery", "sancha.apps.origination.models"),
     ("models-webhooks", "sancha/interfaces/web", "sancha.apps.webhooks.models"),
     ("models-kit", "sancha/interfaces/api", "sancha.kit.models"),

@@ -22,6 +22,7 @@ from sancha.kit.actor import SYSTEM, Actor
 from sancha.rulebook.facts import Evidence
 from sancha.rulebook.vocabulary import GuaranteeKind
 from tests.support.factories_access import County, fresh_key
+from tests.support.mandates import certify
 
 FORM = {
     "purpose": "购买羊羔与饲料",
@@ -204,9 +205,12 @@ def elements(**changes: Any) -> Elements:
 
 
 def open_desk(county: County) -> Desk:
-    """装上样例产品。"""
+    """装上样例产品；两位信贷员有资格证书。"""
     installed = products.install_samples(actor=SYSTEM, key=fresh_key("products"), on=county.opened_on)["installed"]
-    return Desk(county, dict(installed), county.opened_on)
+    desk = Desk(county, dict(installed), county.opened_on)
+    for officer in (desk.lead, desk.assistant):
+        certify(county.actor("BUSINESS_MANAGER"), officer.person_id or 0, county.opened_on)
+    return desk
 
 
 def case(application_id: int) -> Application:

@@ -79,6 +79,7 @@ INSTALLED_APPS = [
     "sancha.apps.businessday",
     "sancha.apps.work",
     "sancha.apps.webhooks",
+    "sancha.apps.authority",
     "sancha.apps.parties",
     "sancha.apps.products",
     "sancha.apps.ledger",

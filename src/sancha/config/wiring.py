@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from sancha.apps.access.obstacles import register_closing_guard, register_moving_guard, register_opening_step
+from sancha.apps.authority.kinds import MANDATE_CHECK
+from sancha.apps.authority.operations import decide_mandate
 from sancha.apps.businessday.operations import crosses_groups, join_parent_partition
 from sancha.apps.cashdesk.kinds import PAYMENT_CHECK
 from sancha.apps.cashdesk.operations import decide_payment_order
@@ -63,6 +65,8 @@ def connect() -> None:
     register_mover(move_loans)
     register_kind(PRODUCT_CHECK)
     register_closer(PRODUCT_CHECK.code, decide_draft)
+    register_kind(MANDATE_CHECK)
+    register_closer(MANDATE_CHECK.code, decide_mandate)
     register_kind(FOLLOW_UP)
     register_kind(PAUSED)
     register_closer(PAUSED.code, settle_paused)

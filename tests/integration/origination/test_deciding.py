@@ -6,27 +6,21 @@ from datetime import timedelta
 
 import pytest
 
-from sancha.apps.origination import authorities, operations, queries
-from sancha.apps.origination.authorities import Signer
+from sancha.apps.authority.operations import suspend_officer
+from sancha.apps.origination import operations, queries
 from sancha.apps.origination.models import Approval, CaseFact, Proposal, Ruling
 from sancha.apps.origination.operations import Observation
 from sancha.apps.work.models import Decision
 from sancha.kit.errors import DomainError, NotPermitted
 from tests.support.applications import SURVEY, Desk, case, elements
 from tests.support.factories_access import fresh_key
+from tests.support.mandates import grant_mandate
 
 
 @pytest.fixture
-def mandate(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """审批岗有五万元以内的授权。"""
-    person = desk.approver.person_id or 0
-
-    def source(_row, chosen, _on):
-        may = chosen.amount_fen <= 5_000_000
-        why = "授权书 S-1，五万元以内" if may else "授权五万元，本笔超过"
-        return [Signer(person, "审批人", "审批岗", "河东分行", may, why, "ORG-9", {"mandate": "S-1"})]
-
-    monkeypatch.setattr(authorities, "_sources", [source])
+def mandate(desk: Desk) -> int:
+    """二级分行审批岗有五万元、十二个月的授权。"""
+    return grant_mandate(desk.county)
 
 
 def test_two_investigators_and_the_lone_receiver_does_not_lead(desk: Desk) -> None:
@@ -47,6 +41,22 @@ def test_two_investigators_and_the_lone_receiver_does_not_lead(desk: Desk) -> No
     with pytest.raises(NotPermitted) as no:
         desk.assign(one)
     assert (no.value.code, no.value.clause) == ("RECEIVED_ALONE", "PSBC-2014-ASSIGNMENT")
+
+
+def test_a_suspended_or_uncertified_officer_is_listed_with_the_reason_and_not_taken(desk: Desk) -> None:
+    one = desk.to("ASSIGN")
+    fresh = desk.county.actor("LOAN_OFFICER", nth=3)
+    suspend_officer(
+        actor=desk.head, key=fresh_key(), on=desk.today, person_id=desk.lead.person_id or 0, cause="LATENT_RISK",
+        reason="集中投放同村",
+    )  # fmt: skip
+    why = {person.id: bar.code if bar else "" for person, bar in queries.offered(case(one), on=desk.today, lead=True)}
+    assert why == {
+        desk.lead.person_id: "INVESTIGATION_SUSPENDED", desk.assistant.person_id: "", fresh.person_id: "CERTIFICATE_MISSING",
+    }  # fmt: skip
+    with pytest.raises(NotPermitted) as no:
+        desk.assign(one)
+    assert (no.value.code, no.value.clause) == ("INVESTIGATION_SUSPENDED", "PSBC-2014-SUSPENSION")
 
 
 def test_the_survey_task_goes_to_the_lead(desk: Desk) -> None:
@@ -139,7 +149,7 @@ def test_the_borrower_cannot_guarantee_himself(desk: Desk) -> None:
     assert no.value.code == "GUARANTOR_IS_BORROWER"
 
 
-def test_who_investigated_neither_reviews_nor_approves(desk: Desk, mandate: None) -> None:
+def test_who_investigated_neither_reviews_nor_approves(desk: Desk, mandate: int) -> None:
     one = desk.to("REVIEW")
     as_reviewer = desk.county.grant(desk.county.person("both", name="两岗", at="B2"), "REVIEWER", at="B2")
     from sancha.apps.work.operations import record_involvement
@@ -158,7 +168,7 @@ def test_who_investigated_neither_reviews_nor_approves(desk: Desk, mandate: None
     record_involvement(
         root_type="application", root_id=one, person_id=desk.approver.person_id or 0, duty="REVIEWER", on=desk.today
     )
-    with pytest.raises(NotPermitted, match="审贷分离"):
+    with pytest.raises(NotPermitted, match="在本案已任审查人"):
         desk.close(desk.approver, one, "APPROVED")
 
 
@@ -178,7 +188,7 @@ def test_review_returns_with_a_list_and_a_new_round_is_surveyed(desk: Desk) -> N
     assert case(one).step == "APPROVAL"
 
 
-def test_approval_freezes_elements_authority_and_ruling(desk: Desk, mandate: None) -> None:
+def test_approval_freezes_elements_authority_and_ruling(desk: Desk, mandate: int) -> None:
     one = desk.to("APPROVAL")
     done = operations.approve(
         actor=desk.approver, key=fresh_key(), on=desk.today, application_id=one, opinion="同意",
@@ -187,15 +197,16 @@ def test_approval_freezes_elements_authority_and_ruling(desk: Desk, mandate: Non
     approval = Approval.objects.get(pk=done["approval_id"])
     assert (approval.amount_fen, approval.conditions) == (4_000_000, ["面签前补交收入证明"])
     assert approval.expires_on == desk.today + timedelta(days=30)
-    assert approval.authority == {"mandate": "S-1"}
+    assert approval.authority["mandate"] == "授字〔2026〕第0001号"
+    assert (approval.authority["mandate_id"], approval.authority["max_fen"]) == (mandate, 5_000_000)
     assert approval.ruling.outcome == "PASS"
-    assert Decision.objects.get(task__kind="S11_APPROVAL").authority["mandate"] == "S-1"
+    assert Decision.objects.get(task__kind="S11_APPROVAL").authority["mandate_id"] == mandate
     view = queries.view_case(actor=desk.approver, application_id=one, on=desk.today)
     assert view.approval is not None
     assert (view.row.state_name, view.approval.elements.amount_fen) == ("已批复", 4_000_000)
 
 
-def test_no_mandate_no_approval_and_it_says_who_could(desk: Desk, mandate: None) -> None:
+def test_no_mandate_no_approval_and_it_says_who_could(desk: Desk, mandate: int) -> None:
     one = desk.to("APPROVAL", desk.open(amount="60000"))
     # The survey proposed 50,000; nobody may raise it, and above the mandate nobody here may sign.
     with pytest.raises(NotPermitted) as no:
@@ -206,18 +217,19 @@ def test_no_mandate_no_approval_and_it_says_who_could(desk: Desk, mandate: None)
             application_id=one,
             chosen=elements(amount_fen=5_500_000),
         )
-    assert (no.value.code, no.value.clause) == ("AUTHORITY_MISSING", "ORG-9")
-    assert "超过" in no.value.message
+    assert (no.value.code, no.value.clause) == ("AUTHORITY_MISSING", "AUTHORITY-MANDATE")
+    assert "授权单笔最高 50,000.00 元，本笔 55,000.00 元" in no.value.message
+    assert no.value.fix == "本机构线上今天没有人能批，请先取得授权。"
     assert case(one).step == "APPROVAL"
 
 
-def test_a_rejection_closes_with_its_reason(desk: Desk, mandate: None) -> None:
+def test_a_rejection_closes_with_its_reason(desk: Desk, mandate: int) -> None:
     one = desk.to("APPROVAL")
     desk.close(desk.approver, one, "REJECTED", "用途与经营不符")
     assert (case(one).state, case(one).closing_reason) == ("REJECTED", "用途与经营不符")
 
 
-def test_every_gate_keeps_its_ruling_and_proposals_their_authors(desk: Desk, mandate: None) -> None:
+def test_every_gate_keeps_its_ruling_and_proposals_their_authors(desk: Desk, mandate: int) -> None:
     one = desk.to("APPROVAL")
     desk.close(desk.approver, one, "APPROVED")
     stages = list(Ruling.objects.filter(application_id=one).order_by("pk").values_list("stage", flat=True))

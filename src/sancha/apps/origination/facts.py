@@ -219,3 +219,8 @@ def _guarantor_record(
     if birth is not None:
         record[GUARANTOR_AGE] = years_between(birth, on)
     return record
+
+
+def guarantor_kinds() -> list[tuple[str, str]]:
+    """保证人类别的选项。"""
+    return list(rulebase().facts[GUARANTORS].fields[GUARANTOR_KIND].choices.items())

@@ -1,12 +1,13 @@
-"""谁能调查本案：上门单人受理的不得任主调；停权、无证、回避的由登记的守卫来说。"""
+"""谁能调查本案：上门单人受理的不得任主调；停了权的、没有有效证书的不得任职（ORG-3、ORG-4、ORG-6）。"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
 from sancha.apps.access.queries import PersonInfo, holders_of
+from sancha.apps.authority.queries import bars_on_investigating
 from sancha.apps.origination.models import Application
 
 INVESTIGATOR_POST = "LOAN_OFFICER"
@@ -21,16 +22,6 @@ class Bar:
     clause: str
 
 
-Guard = Callable[[Application, Collection[int], date], dict[int, Bar]]
-_guards: list[Guard] = []
-
-
-def register_guard(guard: Guard) -> None:
-    """登记一道守卫：``guard(application, person_ids, on)`` 给出不得调查的人与原因。重复登记无妨。"""
-    if guard not in _guards:
-        _guards.append(guard)
-
-
 def bars(application: Application, person_ids: Collection[int], *, on: date, lead: bool) -> dict[int, Bar]:
     """这些人里不得任主调（``lead``）或辅调的，各写一个原因。"""
     found: dict[int, Bar] = {}
@@ -38,9 +29,8 @@ def bars(application: Application, person_ids: Collection[int], *, on: date, lea
         found[application.received_by_id] = Bar(
             "RECEIVED_ALONE", "上门单人受理了本案，不得任主调", "PSBC-2014-ASSIGNMENT"
         )
-    for guard in _guards:
-        for person_id, bar in guard(application, person_ids, on).items():
-            found.setdefault(person_id, bar)
+    for person_id, bar in bars_on_investigating(person_ids, on=on).items():
+        found.setdefault(person_id, Bar(bar.code, bar.reason, bar.clause))
     return found
 
 

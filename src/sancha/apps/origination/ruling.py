@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
-from sancha.apps.origination.facts import case_document
+from sancha.apps.origination.facts import asked_at, case_document, readable, stored
 from sancha.apps.origination.models import Application, RuleException, Ruling
+from sancha.kernel.money import MoneyError, parse_yuan
 from sancha.kit.actor import Actor
 from sancha.kit.clock import now
 from sancha.kit.errors import DomainError
 from sancha.rulebook.case_file import CaseFile, explain
+from sancha.rulebook.facts import Evidence
 from sancha.rulebook.rulebase import rulebase
 from sancha.rulebook.rules import Effect, Outcome, Stage
 
@@ -23,6 +26,25 @@ def decide(application: Application, *, stage: Stage, on: date) -> tuple[Decided
     document = case_document(application, on=on)
     case = CaseFile(program=application.program, stage=stage, on=on, facts=document)
     return explain(case, rulebase()), document
+
+
+def foresee(application: Application, *, on: date) -> Decided:
+    """草稿此刻受理会怎样：填得成的当事实，填不成的算没填；不留底。"""
+    typed = application.typed
+    document = case_document(application, on=on)
+    answers = readable(asked_at(application.program, Stage.INTAKE, on), typed)
+    for code, value in answers.items():
+        document[code] = {"value": stored(value), "evidence": Evidence.CLAIMED.value, "reference": "申请表"}
+    with suppress(MoneyError):
+        document["loan.amount_fen"] = {
+            "value": parse_yuan(typed.get("amount", "")),
+            "evidence": "CLAIMED",
+            "reference": "",
+        }
+    if typed.get("guarantee"):
+        document["loan.guarantee"] = {"value": typed["guarantee"], "evidence": "CLAIMED", "reference": ""}
+    case = CaseFile(program=application.program, stage=Stage.INTAKE, on=on, facts=document)
+    return explain(case, rulebase())
 
 
 def rule(application: Application, *, actor: Actor, stage: Stage, on: date) -> tuple[Ruling, Decided]:

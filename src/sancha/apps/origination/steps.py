@@ -55,6 +55,11 @@ def kind_code(program: str, step: StepDocument) -> str:
     return f"{program}_{step.code}"
 
 
+def forbidden_duties(kind: StepType) -> frozenset[str]:
+    """在本案担过这些职责的人，不得办这种做法的环节。"""
+    return _FORBIDDEN.get(kind, frozenset())
+
+
 def step_kind(pack: ProgramPack, step: StepDocument) -> TaskKind:
     """一步的任务种类：岗位与依据取自方案，职责分离由做法定（ORG-3）。"""
     return TaskKind(
@@ -64,7 +69,7 @@ def step_kind(pack: ProgramPack, step: StepDocument) -> TaskKind:
         permission=_PERMISSIONS[step.type],
         outcomes=_OUTCOMES[step.type],
         duty=_DUTIES.get(step.type, ""),
-        forbidden_duties=_FORBIDDEN.get(step.type, frozenset()),
+        forbidden_duties=forbidden_duties(step.type),
         rule=_RULES.get(step.type, ""),
         clause=step.clause,
     )

@@ -86,7 +86,7 @@ class Renderer(TemplatesSetting):
     bound_field_class = BoundField
 
 
-def lay(*fields: forms.Field, col: str | None = None, starred: bool | None = None, suffix: str | None = None) -> None:
+def lay(*fields: forms.Field, col: str | None = None, starred: bool | None = None, suffix: Any = None) -> None:
     """栏目在表单里的样子：``col`` 占几格，``starred`` 要不要标星，``suffix`` 控件后的单位；不给的不动。"""
     given = {"col": col, "starred": starred, "suffix": suffix}
     for field in fields:

@@ -44,6 +44,7 @@ MENU = (
     Group(
         _("贷前"),
         (
+            Entry(_("受理台账"), "origination:list", "origination.view", "inbox"),
             Entry(_("客户"), "parties:list", "parties.view", "users"),
             Entry(_("产品"), "products:list", "products.view", "package"),
             Entry(_("利息试算"), "calculator", "calculator.use", "calculator"),
@@ -82,6 +83,7 @@ MENU = (
             Entry(_("日终控制台"), "dayclose:console", "dayclose.view", "moon-stars"),
             Entry(_("不变式看板"), "dayclose:invariants", "dayclose.view", "shield-check"),
             Entry(_("机构与岗位"), "access:institutions", "access.view", "building-community", area="/access/"),
+            Entry(_("授权"), "authority:mandates", "authority.view", "key", area="/authority/"),
             Entry(_("参数"), "rulebook:parameters", "work.view", "adjustments"),
             Entry(_("规则"), "rulebook:rules", "work.view", "gavel"),
             Entry(_("事件推送"), "webhooks:list", "webhooks.view", "bell"),

@@ -36,6 +36,7 @@ KINDS: Mapping[str, tuple[Any, str, str]] = {
     "institution": (_("机构"), "access:institution", "access.view"),
     "product": (_("产品"), "products:detail", "products.view"),
     "webhook": (_("事件推送"), "webhooks:detail", "webhooks.view"),
+    "mandate_draft": (_("授权稿"), "authority:draft", "authority.view"),
     "own_account": (_("自有账户"), "", ""),
     "debit_batch": (_("代扣"), "", ""),
     "teller_day": (_("轧账"), "", ""),

@@ -2,7 +2,7 @@
 
 from sancha.apps.origination.authorities import Signer, signers
 from sancha.apps.origination.elements import Elements, asked, elements_of, going_rate
-from sancha.apps.origination.facts import asked_at, definition_of
+from sancha.apps.origination.facts import asked_at, definition_of, guarantor_kinds
 from sancha.apps.origination.investigators import offered
 from sancha.apps.origination.queries.case import (
     ApprovalInfo,
@@ -14,12 +14,20 @@ from sancha.apps.origination.queries.case import (
     RulingInfo,
     application_labels,
     find_application,
+    proposed_elements,
     ruling_info,
     stage_now,
     view_case,
+    waiting_task,
 )
-from sancha.apps.origination.queries.register import ApplicationFilter, ApplicationRow, list_applications, state_choices
-from sancha.apps.origination.ruling import decide
+from sancha.apps.origination.queries.register import (
+    ApplicationFilter,
+    ApplicationRow,
+    channel_choices,
+    list_applications,
+    state_choices,
+)
+from sancha.apps.origination.ruling import decide, foresee
 
 __all__ = [
     "ApplicationFilter",
@@ -36,16 +44,21 @@ __all__ = [
     "application_labels",
     "asked",
     "asked_at",
+    "channel_choices",
     "decide",
     "definition_of",
     "elements_of",
     "find_application",
+    "foresee",
     "going_rate",
+    "guarantor_kinds",
     "list_applications",
     "offered",
+    "proposed_elements",
     "ruling_info",
     "signers",
     "stage_now",
     "state_choices",
     "view_case",
+    "waiting_task",
 ]

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from sancha.apps.access.queries import in_scope, names_of
+from sancha.apps.origination.elements import Elements, asked, elements_of
 from sancha.apps.origination.facts import GUARANTOR_KIND, GUARANTORS, Document, case_document, latest
 from sancha.apps.origination.models import (
     Application,
@@ -20,8 +21,9 @@ from sancha.apps.origination.models import (
     Ruling,
 )
 from sancha.apps.origination.queries.register import ApplicationRow, application_row
-from sancha.apps.origination.steps import current_step, pack_of
+from sancha.apps.origination.steps import ROOT, current_step, kind_code, pack_of, referral_kind
 from sancha.apps.parties.queries import PartyRow, row_of
+from sancha.apps.work.queries import open_task_of
 from sancha.kernel.dates import PeriodUnit
 from sancha.kernel.terms import Method
 from sancha.kit.actor import Actor
@@ -159,6 +161,32 @@ def find_application(actor: Actor, application_id: int) -> Application:
             fix="请从受理台账中选择。",
         )
     return found
+
+
+def waiting_task(actor: Actor, application_id: int) -> int:
+    """本案待办的任务（上报的或走到的一步的）。
+
+    :raises NotFound: 没有待办的。
+    """
+    row = find_application(actor, application_id)
+    pack = pack_of(row)
+    kinds = [referral_kind(pack).code, *(kind_code(pack.program, step) for step in pack.steps)]
+    for kind in kinds:
+        if (task_id := open_task_of(kind=kind, subject_type=ROOT, subject_id=row.pk)) is not None:
+            return task_id
+    raise NotFound(
+        "TASK_NOT_FOUND",
+        f"申请 {row.number} 没有待办的任务。",
+        field="application_id",
+        value=row.number,
+        fix="请刷新申请页。",
+    )
+
+
+def proposed_elements(application: Application, *, on: date) -> Elements:
+    """最近一份建议的要素；还没有建议的取申请的。"""
+    last = Proposal.objects.filter(application=application).order_by("-pk").first()
+    return elements_of(last, rate_ppm=last.rate_ppm) if last is not None else asked(application, on=on)
 
 
 def stage_now(application: Application) -> Stage:

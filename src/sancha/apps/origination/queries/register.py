@@ -136,3 +136,8 @@ def application_row(row: Application) -> ApplicationRow:
         closed_on=row.closed_on,
         closing_reason=row.closing_reason,
     )
+
+
+def channel_choices() -> list[tuple[str, str]]:
+    """受理渠道的选项。"""
+    return [(value, str(name)) for value, name in Channel.choices]

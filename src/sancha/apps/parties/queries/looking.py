@@ -226,6 +226,25 @@ def find_by_id_number(*, actor: Actor, id_kind: str, id_number: str) -> PartyRow
     return row_of(found) if found else None
 
 
+def find_by_number(*, actor: Actor, number: str) -> PartyRow:
+    """凭客户号找范围内的客户；并入别档的旧号解析到存续的一档。
+
+    :raises NotFound: 没有，或在范围之外。
+    """
+    actor.require("parties.view")
+    wanted = number.strip().upper()
+    found = Party.objects.filter(number=wanted).values_list("pk", "merged_into_id").first()
+    if found is None:
+        raise NotFound(
+            "PARTY_NOT_FOUND",
+            f"没有客户号「{wanted}」。",
+            field="number",
+            value=wanted,
+            fix="请照客户页上的客户号填写。",
+        )
+    return row_of(party_in_scope(actor, found[1] or found[0]))
+
+
 def party_detail(*, actor: Actor, party_id: int, on: date, entry_limit: int = 100) -> PartyDetail:
     """客户一档（遮蔽）。语句数固定，与档案长短无关。
 

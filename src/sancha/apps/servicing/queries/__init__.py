@@ -17,6 +17,7 @@ from sancha.apps.servicing.queries.listing import (
     list_loans,
     loan_totals,
     loans_of_party,
+    party_has_loans,
 )
 from sancha.apps.servicing.queries.portfolio import (
     Mark,
@@ -88,6 +89,7 @@ __all__ = [
     "movements",
     "overdue_loans",
     "paid_between",
+    "party_has_loans",
     "preview_booking",
     "reversed_by",
     "simulate",

@@ -210,6 +210,11 @@ def loan_row(loan: Loan, today: date) -> LoanRow:
     )
 
 
+def party_has_loans(party_id: int) -> bool:
+    """此人在本系统放过款（作废的不算）：老客户；不看范围。"""
+    return Loan.objects.filter(party_id=party_id).exclude(status__in=[LoanStatus.PENDING, LoanStatus.VOID]).exists()
+
+
 def loans_of_party(*, actor: Actor, party_id: int, today: date) -> list[LoanRow]:
     """客户名下的借据。"""
     rows = Loan.objects.filter(access.in_scope(actor), party_id=party_id).select_related(

@@ -40,6 +40,8 @@ SUBJECT_PAGES = {
     "import": "imports:batch",
     "import_row": "imports:row",
     "product_draft": "products:draft",
+    "application": "origination:detail",
+    "mandate_draft": "authority:draft",
 }
 # 对象类型 → 任务页上一并显示的片段：办之前要看的东西就在眼前。
 SUBJECT_BRIEFS = {
@@ -48,6 +50,8 @@ SUBJECT_BRIEFS = {
     "loan_adjustment": "loans:adjustment-brief",
     "loan": "loans:brief",
     "product_draft": "products:draft-brief",
+    "application": "origination:brief",
+    "mandate_draft": "authority:draft-brief",
     "import": "imports:brief",
     "import_row": "imports:row-brief",
     "party_erasure": "parties:erasure-brief",
