@@ -20,7 +20,7 @@ from sancha.rulebook.expression import Kind
 from sancha.rulebook.facts import Evidence, FactDefinition, check_value
 from sancha.rulebook.packs import packs
 from sancha.rulebook.rulebase import rulebase
-from sancha.rulebook.rules import Stage
+from sancha.rulebook.rules import Known, Stage
 from sancha.rulebook.vocabulary import CustomerKind
 
 GUARANTORS = "guarantors"
@@ -68,11 +68,23 @@ def computed_codes() -> frozenset[str]:
     return frozenset(COMPUTED) | _registered.keys() | {GUARANTORS}
 
 
-def asked_at(program: str, stage: Stage, on: date) -> list[FactDefinition]:
-    """一个环节要人填的事实：该环节的规则用到、系统算不出的，按词典次序。"""
+def askable_at(program: str, stage: Stage, on: date) -> list[FactDefinition]:
+    """一个环节可以要人填的事实：该环节的规则用到、系统算不出、不是成组的记录，按词典次序。"""
     base = rulebase()
     used = {name for rule in base.on(on, program=program, stage=stage) for name in rule.fact_names}
-    return [fact for code, fact in base.facts.items() if code in used - computed_codes()]
+    return [
+        fact
+        for code, fact in base.facts.items()
+        if code in used - computed_codes() and fact.type.kind is not Kind.RECORDS
+    ]
+
+
+def asked_at(program: str, stage: Stage, on: date, *, given: Mapping[str, Any]) -> list[FactDefinition]:
+    """对这样一个申请人（``given`` 是已知的，如申请人类别）在这一环节真要问的：问了也用不上的不问。"""
+    known = {code: Known(value) for code, value in given.items() if value is not None}
+    missing = rulebase().decide(known, on=on, program=program, stage=stage).missing
+    wanted = {name.partition("[")[0] for name in missing}
+    return [fact for fact in askable_at(program, stage, on) if fact.code in wanted]
 
 
 def read_fact(definition: FactDefinition, text: str) -> Any:

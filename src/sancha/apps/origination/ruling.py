@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import date
 from typing import Any
 
-from sancha.apps.origination.facts import asked_at, case_document, readable, stored
+from sancha.apps.origination.facts import askable_at, case_document, readable, stored
 from sancha.apps.origination.models import Application, RuleException, Ruling
 from sancha.kernel.money import MoneyError, parse_yuan
 from sancha.kit.actor import Actor
@@ -32,7 +32,7 @@ def foresee(application: Application, *, on: date) -> Decided:
     """草稿此刻受理会怎样：填得成的当事实，填不成的算没填；不留底。"""
     typed = application.typed
     document = case_document(application, on=on)
-    answers = readable(asked_at(application.program, Stage.INTAKE, on), typed)
+    answers = readable(askable_at(application.program, Stage.INTAKE, on), typed)
     for code, value in answers.items():
         document[code] = {"value": stored(value), "evidence": Evidence.CLAIMED.value, "reference": "申请表"}
     with suppress(MoneyError):

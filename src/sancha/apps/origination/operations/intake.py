@@ -10,7 +10,7 @@ from django.db.models import Count, Max
 
 from sancha.apps.access import queries as access
 from sancha.apps.origination.elements import asked, problems_of, require_elements_fit
-from sancha.apps.origination.facts import asked_at, read_answers, readable, stored
+from sancha.apps.origination.facts import askable_at, read_answers, readable, stored
 from sancha.apps.origination.models import Application, ApplicationState, CaseFact, Channel
 from sancha.apps.origination.operations.locking import close_application, locked_application, require_state
 from sancha.apps.origination.ruling import failures, require_known, rule
@@ -162,7 +162,7 @@ def refuse_application(*, actor: Actor, key: str, on: date, application_id: int,
     row = locked_application(actor, application_id)
     require_state(row, ApplicationState.DRAFT)
     # A half-filled form may be refused, too: what cannot be read stays in `typed` as it was written.
-    _keep_facts(row, readable(asked_at(row.program, Stage.INTAKE, on), row.typed), actor=actor, on=on)
+    _keep_facts(row, readable(askable_at(row.program, Stage.INTAKE, on), row.typed), actor=actor, on=on)
     ruling, decided = rule(row, actor=actor, stage=Stage.INTAKE, on=on)
     refused = failures(decided, Effect.REFUSE)
     if not refused and not reason.strip():
@@ -230,7 +230,7 @@ def _require_channel(channel: str) -> None:
 
 def _require_typed(program: str, typed: Mapping[str, str], on: date) -> dict[str, str]:
     """栏目都认识、不过长；空白的不存。"""
-    known = {*ELEMENTS, *(fact.code for fact in asked_at(program, Stage.INTAKE, on))}
+    known = {*ELEMENTS, *(fact.code for fact in askable_at(program, Stage.INTAKE, on))}
     for name, text in typed.items():
         if name not in known:
             raise DomainError(
@@ -293,7 +293,7 @@ def _take(row: Application, *, actor: Actor, on: date) -> None:
     """草稿读成要素与事实：全部读得成才存。"""
     typed = row.typed
     elements = _read_elements(typed)
-    answers = read_answers(asked_at(row.program, Stage.INTAKE, on), typed)
+    answers = read_answers(askable_at(row.program, Stage.INTAKE, on), typed)
     for name, value in elements.items():
         setattr(row, name, value)
     row.save()

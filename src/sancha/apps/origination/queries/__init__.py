@@ -2,7 +2,7 @@
 
 from sancha.apps.origination.authorities import Signer, signers
 from sancha.apps.origination.elements import Elements, asked, elements_of, going_rate
-from sancha.apps.origination.facts import asked_at, definition_of, guarantor_kinds
+from sancha.apps.origination.facts import askable_at, asked_at, definition_of, guarantor_kinds
 from sancha.apps.origination.investigators import offered
 from sancha.apps.origination.queries.case import (
     ApprovalInfo,
@@ -42,6 +42,7 @@ __all__ = [
     "RulingInfo",
     "Signer",
     "application_labels",
+    "askable_at",
     "asked",
     "asked_at",
     "channel_choices",

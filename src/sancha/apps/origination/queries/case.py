@@ -29,6 +29,8 @@ from sancha.kernel.terms import Method
 from sancha.kit.actor import Actor
 from sancha.kit.errors import NotFound
 from sancha.kit.labels import Labels, labels
+from sancha.rulebook.case_file import CaseFile, explain
+from sancha.rulebook.expression import Kind
 from sancha.rulebook.facts import Evidence, FactDefinition
 from sancha.rulebook.packs import StepDocument
 from sancha.rulebook.rulebase import rulebase, show
@@ -278,9 +280,13 @@ def _case_cells(
     names: Mapping[int, str],
     on: date,
 ) -> list[FactCell]:
-    """本项目规则用得到的全部事实，按词典次序；知道的写值，不知道的写向谁要。"""
+    """知道的写值；不知道而某条规则正等着的写向谁要；问了也用不上的不列。按词典次序。"""
     base = rulebase()
-    used = {name for rule in base.on(on, program=row.program) for name in rule.fact_names} - {GUARANTORS}
+    case = CaseFile(program=row.program, on=on, facts=document)
+    waited = {item["fact"].partition("[")[0] for item in explain(case, base)["missing"]}
+    used = {
+        code for code, fact in base.facts.items() if fact.type.kind is not Kind.RECORDS and code in {*document, *waited}
+    }
     return [
         _cell(definition, document.get(code), found.get((None, code)), names)
         for code, definition in base.facts.items()

@@ -19,7 +19,7 @@ from sancha.apps.servicing import queries as servicing_queries
 from sancha.apps.work import operations as work
 from sancha.apps.work import queries as work_queries
 from sancha.dayclose import engine
-from sancha.interfaces.cli.sample import cast
+from sancha.interfaces.cli.sample import applications, cast
 from sancha.interfaces.cli.sample.world import World, key
 from sancha.kernel.dates import PeriodUnit
 from sancha.kernel.terms import Method
@@ -345,6 +345,7 @@ def _with_cashier(institution: str) -> str:
 
 def small(world: World, *, seed: int = 7, loans: int = 24, days: int = 3, progress: Progress) -> Business:
     """小样例：一批补登的借据（各种年龄与脾气），再营业几天。"""
+    applications.empower(world)
     business = Business(world, seed)
     for number in range(loans):
         borrower = business.lend(days_ago=int(300 * business.rng.random() ** 2) + 3)
@@ -360,11 +361,13 @@ def small(world: World, *, seed: int = 7, loans: int = 24, days: int = 3, progre
         business.close_day()
         progress("营业与日终", number + 1, days)
     business.collect()
+    _receive(world, seed)
     return business
 
 
 def full(world: World, *, seed: int = 7, loans: int = 300, days: int = 540, progress: Progress) -> Business:
     """全量样例：从空账开始，一天一天营业约一年半，三百来位借款人。"""
+    applications.empower(world)
     business = Business(world, seed)
     made = 0
     for number in range(days):
@@ -383,4 +386,11 @@ def full(world: World, *, seed: int = 7, loans: int = 300, days: int = 540, prog
         business.close_day()
         progress("营业与日终", number + 1, days)
     business.collect()
+    _receive(world, seed)
     return business
+
+
+def _receive(world: World, seed: int) -> None:
+    """最后一天的柜台：停在每一步的申请；一位信贷员停了权。"""
+    applications.Desk(world, Random(seed)).tell()
+    applications.suspend_one(world)

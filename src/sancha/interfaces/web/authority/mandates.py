@@ -23,6 +23,7 @@ from sancha.apps.authority.queries import (
 )
 from sancha.apps.authority.solving import Answer, Ask
 from sancha.interfaces.web.authority import forms
+from sancha.interfaces.web.citations import citation
 from sancha.interfaces.web.pages import attempt, go, page, show
 from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.submission import submission
@@ -177,7 +178,7 @@ def _answers(answers: list[Answer]) -> Table:
             Column("post", _("岗位"), show=lambda answer: post_name(answer.seat.post_code)),
             Column("place", _("机构"), show=lambda answer: places[answer.seat.institution_id].name),
             Column("why", _("为什么"), css="wrap"),
-            Column("clause", _("依据"), css="muted"),
+            Column("clause", _("依据"), show=lambda answer: citation(answer.clause), css="wrap muted"),
         ],
         answers,
         stack=True,

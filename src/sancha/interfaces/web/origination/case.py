@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from django.http import HttpResponse
@@ -26,6 +27,7 @@ from sancha.apps.origination.queries import (
     view_case,
 )
 from sancha.apps.products.queries import product_version_on
+from sancha.interfaces.web.citations import citation
 from sancha.interfaces.web.forms import Form
 from sancha.interfaces.web.origination import forms
 from sancha.interfaces.web.origination.register import TONES
@@ -34,10 +36,12 @@ from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.tables import Column, Table
 from sancha.interfaces.web.templatetags import sancha as words
 from sancha.interfaces.web.work.trail import entered, review_of
-from sancha.rulebook.packs import StepType
+from sancha.rulebook.facts import FactDefinition
+from sancha.rulebook.packs import StepType, packs
 from sancha.rulebook.rulebase import rulebase
 from sancha.rulebook.rulebase import show as shown_value
 from sancha.rulebook.rules import Stage
+from sancha.rulebook.vocabulary import CustomerKind
 
 READ = "origination.view"
 TABS = {
@@ -92,6 +96,9 @@ def show_case(request: PageRequest, application_id: int, **given: Form) -> HttpR
     if request.htmx and request.htmx.target == "tabbed":
         return render(request, "parts/tabs.html", context)
     context |= {"items": _summary(view), **_acts(request, view, given), **given}
+    context["step_clause"] = citation(view.step.clause) if view.step else ""
+    # What decides is read first: for a reviewer or approver the evidence stands above the form.
+    context["read_first"] = "review_form" in context or "approve_form" in context
     return show(request, "origination/detail.html", context)
 
 
@@ -145,10 +152,13 @@ def _trail(request: PageRequest, view: CaseView) -> list[dict[str, Any]]:
     return listed
 
 
-def _verdict_table(decided: dict[str, Any]) -> Table:
-    """逐条裁定：没有过的在前。"""
+def _verdict_table(decided: dict[str, Any], *, narrow: bool = False) -> Table:
+    """逐条裁定：没有过的在前。``narrow`` 只列结论与规则，放在表单旁边。"""
     order = {"FAIL": 0, "UNKNOWN": 1, "PASS": 2, "NOT_APPLICABLE": 3}
     rows = sorted(decided["verdicts"], key=lambda verdict: order[verdict["outcome"]])
+    if narrow:
+        columns = [Column("outcome", _("结论"), show=_outcome), Column("name", _("规则"), show=_rule_told, css="wrap")]
+        return Table(columns, rows, stack=False)
     return Table(
         [
             Column("outcome", _("结论"), show=_outcome),
@@ -176,6 +186,13 @@ def _rule(verdict: dict[str, Any]) -> SafeString:
     url = reverse("rulebook:rule", args=[verdict["rule"]])
     since = _("自 %(day)s") % {"day": verdict["version"]}
     return format_html('<a href="{}">{}</a><div class="muted small">{}</div>', url, verdict["name"], since)
+
+
+def _rule_told(verdict: dict[str, Any]) -> SafeString:
+    told = _told(verdict)
+    if not told:
+        return format_html('<a href="{}">{}</a>', reverse("rulebook:rule", args=[verdict["rule"]]), verdict["name"])
+    return format_html("{}<div>{}</div><div class='muted small'>{}</div>", _rule(verdict), told, verdict["citation"])
 
 
 def _told(verdict: dict[str, Any]) -> SafeString | str:
@@ -290,7 +307,7 @@ def _acts(request: PageRequest, view: CaseView, given: dict[str, Form]) -> dict[
         acts |= {
             "draft": given.get("draft") or draft_form(request, view),
             "decided": decided,
-            "verdicts": _verdict_table(decided),
+            "verdicts": _verdict_table(decided, narrow=True),
             "refuse_form": given.get("plain") or forms.ReasonForm(),
         }
     if view.row.state in {"REFERRED", "IN_PROGRESS", "APPROVED"} and actor.may("origination.receive"):
@@ -333,8 +350,22 @@ def draft_form(request: PageRequest, view: CaseView, data: Any = None) -> forms.
     application = view.application
     version = product_version_on(product_id=application.product_id, on=request.business_date)
     initial = dict(application.typed) | {"channel": application.channel, "alone": application.received_alone}
-    asked = asked_at(application.program, Stage.INTAKE, request.business_date)
-    return forms.IntakeForm(data, version=version, asked=asked, initial=initial)
+    return forms.IntakeForm(
+        data,
+        version=version,
+        asked=asked_of(application.program, view.party.kind, request.business_date),
+        initial=initial,
+    )
+
+
+def asked_of(program: str, kind: CustomerKind, today: date) -> list[FactDefinition]:
+    """这类客户的申请表要问的事实。"""
+    given = {
+        "applicant.kind": packs()[program].applicant_kinds.get(kind),
+        "applicant.age_years": 30,
+        "loan.amount_fen": 1,
+    }
+    return asked_at(program, Stage.INTAKE, today, given=given)
 
 
 def assign_form(view: CaseView, today: Any, data: Any = None) -> forms.AssignForm:
@@ -372,7 +403,7 @@ def _signer_table(view: CaseView, today: Any) -> Table:
             Column("name", _("姓名")),
             Column("post_name", _("岗位"), show=lambda s: f"{s.institution_name} {s.post_name}"),
             Column("why", _("为什么"), css="wrap"),
-            Column("clause", _("依据"), css="muted"),
+            Column("clause", _("依据"), show=lambda s: citation(s.clause), css="wrap muted"),
         ],
         signers(view.application, proposed_elements(view.application, on=today), on=today),
         stack=True,

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import forms
-from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from sancha.apps.origination.operations import Observation
@@ -30,6 +29,7 @@ from sancha.rulebook.packs import packs
 from sancha.rulebook.vocabulary import GuaranteeKind, label
 
 LONGEST = 200
+UNKNOWN = _("未知")
 OBSERVED = (Evidence.CROSS_CHECKED, Evidence.SEEN, Evidence.THIRD_PARTY, Evidence.CLAIMED)
 
 
@@ -103,18 +103,18 @@ class IntakeForm(Form):
         return {name: str(self.data.get(name, "")) for name in self.fields if name not in {"channel", "alone"}}
 
 
-def answer_field(definition: FactDefinition, *, required: bool = False) -> forms.Field:
-    """一项事实的栏目：是非与选项下拉，数字带单位。"""
+def answer_field(definition: FactDefinition, *, blank: Any = UNKNOWN) -> forms.Field:
+    """一项事实的栏目：是非与选项下拉（``blank`` 是不选的叫法），数字带单位。"""
     choices: list[tuple[str, Any]] = []
     if definition.type.kind is Kind.BOOL:
-        choices = [("", _("未知")), ("yes", _("是")), ("no", _("否"))]
+        choices = [("", blank), ("yes", _("是")), ("no", _("否"))]
     elif definition.choices:
-        choices = [("", _("未知")), *definition.choices.items()]
+        choices = [("", blank), *definition.choices.items()]
     field: forms.Field
     if choices:
-        field = forms.ChoiceField(label=definition.name, required=required, choices=choices)
+        field = forms.ChoiceField(label=definition.name, required=False, choices=choices)
     else:
-        field = forms.CharField(label=definition.name, required=required, max_length=LONGEST)
+        field = forms.CharField(label=definition.name, required=False, max_length=LONGEST)
         unit = _("元") if definition.unit == "分" else definition.unit
         lay(field, suffix=unit or None)
     lay(field, col="f4")
@@ -246,9 +246,14 @@ class ReferForm(Form):
 
 
 class FactsForm(Form):
-    """记事实：每一项一行——新值、凭什么、出处；没填的不记。"""
+    """记事实：这一批凭什么、出处各选一次，填了新值的才记。"""
 
     use_required_attribute = False
+    evidence = forms.ChoiceField(label=_("这一批凭什么"), choices=[(kind.value, kind.label) for kind in OBSERVED])
+    reference = forms.CharField(
+        label=_("出处"), max_length=LONGEST, required=False, help_text=_("如：户口簿原件；东邻老李、饲料店旁证。")
+    )
+    lay(reference, col="f8")
 
     def __init__(self, *args: Any, view: CaseView, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -256,37 +261,29 @@ class FactsForm(Form):
             (None, cell) for cell in view.facts if cell.evidence != Evidence.COMPUTED
         ]
         self.cells += [(item.id, cell) for item in view.guarantors for cell in item.facts]
-        evidence = [(kind.value, kind.label) for kind in OBSERVED]
         for holder, cell in self.cells:
-            value, ground, reference = field_names(holder, cell.code)
-            self.fields[value] = answer_field(cell.definition)
-            self.fields[ground] = forms.ChoiceField(choices=evidence, required=False, label=_now("凭什么"))
-            self.fields[reference] = forms.CharField(max_length=LONGEST, required=False, label=_now("出处"))
+            self.fields[field_name(holder, cell.code)] = answer_field(cell.definition, blank=_("不改"))
+
+    def batch(self) -> list[Any]:
+        """这一批共用的两栏。"""
+        return [self["evidence"], self["reference"]]
 
     def rows(self, holder: int | None) -> list[dict[str, Any]]:
         """一方的各行，供模板画表。"""
-        names = [(cell, field_names(holder, cell.code)) for owner, cell in self.cells if owner == holder]
         return [
-            {"cell": cell, "value": self[value], "ground": self[ground], "reference": self[reference]}
-            for cell, (value, ground, reference) in names
+            {"cell": cell, "value": self[field_name(owner, cell.code)]} for owner, cell in self.cells if owner == holder
         ]
 
     @property
     def observations(self) -> list[Observation]:
         """填了的各项。"""
-        found = []
-        for holder, cell in self.cells:
-            value, ground, reference = field_names(holder, cell.code)
-            if text := str(self.data.get(value, "")).strip():
-                found.append(
-                    Observation(
-                        cell.code, text, str(self.data.get(ground, "")), str(self.data.get(reference, "")), holder
-                    )
-                )
-        return found
+        evidence, reference = (str(self.data.get(name, "")) for name in ("evidence", "reference"))
+        typed = (
+            (holder, cell.code, str(self.data.get(field_name(holder, cell.code), ""))) for holder, cell in self.cells
+        )
+        return [Observation(code, text, evidence, reference, holder) for holder, code, text in typed if text.strip()]
 
 
-def field_names(holder: int | None, code: str) -> tuple[str, str, str]:
-    """一项事实的三个栏目名：值、凭什么、出处。"""
-    prefix = f"{holder}:" if holder is not None else ""
-    return f"{prefix}{code}", f"{prefix}{code}:evidence", f"{prefix}{code}:reference"
+def field_name(holder: int | None, code: str) -> str:
+    """一项事实的栏目名；保证人的带编号。"""
+    return f"{holder}:{code}" if holder is not None else code

@@ -10,17 +10,16 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from sancha.apps.origination import operations
-from sancha.apps.origination.queries import asked_at, find_application, view_case
+from sancha.apps.origination.queries import find_application, view_case
 from sancha.apps.parties.queries import party_row, search
 from sancha.apps.products.queries import product_ids, product_version_on
 from sancha.interfaces.web.forms import Form
-from sancha.interfaces.web.origination.case import draft_form, show_case
+from sancha.interfaces.web.origination.case import asked_of, draft_form, show_case
 from sancha.interfaces.web.origination.forms import IntakeForm, ReasonForm
 from sancha.interfaces.web.pages import attempt, go, page, post_only, show
 from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.submission import submission
 from sancha.rulebook.packs import packs
-from sancha.rulebook.rules import Stage
 
 READ, RECEIVE = "origination.view", "origination.receive"
 MATCHES = 8
@@ -62,7 +61,7 @@ def choose(request: PageRequest) -> HttpResponse:
         version = product_version_on(product_id=product_id, on=today)
         program = next((pack.program for pack in packs().values() if version.product_code in pack.products), "")
         form = IntakeForm(
-            request.POST or None, version=version, asked=asked_at(program, Stage.INTAKE, today) if program else []
+            request.POST or None, version=version, asked=asked_of(program, party.kind, today) if program else []
         )
         if request.method == "POST":
             done = attempt(

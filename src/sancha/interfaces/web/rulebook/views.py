@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from sancha.interfaces.web.citations import citation
 from sancha.interfaces.web.pages import page
 from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.rulebook.forms import ParameterFilter
@@ -86,7 +87,7 @@ def parameters(request: PageRequest) -> HttpResponse:
             Column("name", _("参数"), show=_name, css="wrap"),
             Column("value", _("今天的值"), show=_short, css="wrap"),
             Column("effective_from", _("起效"), show=lambda r: words.day(r.effective_from)),
-            Column("clause", _("条款"), show=lambda r: _clause(r.clause), css="wrap"),
+            Column("clause", _("条款"), show=lambda r: citation(r.clause), css="wrap"),
             Column("last_checked", _("最近核对"), kind="day"),
             Column("unsure", "", show=lambda r: unsure_badge(r.unsure)),
         ],
@@ -115,11 +116,6 @@ def _short(row: Parameter) -> SafeString | str:
         return _("表，%(n)s 行") % {"n": len(_rows(row))}
     text = value_text(row)
     return text if isinstance(text, SafeString) or len(text) <= LONG else f"{text[:LONG]}…"
-
-
-def _clause(code: str) -> str:
-    found = all_clauses().get(code)
-    return found.citation if found else code
 
 
 @page(READ)
