@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from sancha.apps.access.queries import in_scope, names_of
+from sancha.apps.access.queries import in_scope, institutions_by_id, names_of, require_institution
 from sancha.apps.access.seats import seats_in_scope, seats_on_line
 from sancha.apps.authority.models import (
     Certificate,
@@ -22,13 +22,14 @@ from sancha.apps.authority.models import (
 from sancha.apps.authority.solving import Answer, Ask, Grant, Seat, solve
 from sancha.kit.actor import Actor
 from sancha.kit.dated import DatedRecord
-from sancha.kit.errors import NotFound
+from sancha.kit.errors import DomainError, NotFound
 from sancha.rulebook import parameter
-from sancha.rulebook.packs import packs
+from sancha.rulebook.packs import StepType, packs
 from sancha.rulebook.posts import post_name
 from sancha.rulebook.vocabulary import GuaranteeKind
 
 Row = TypeVar("Row", bound=DatedRecord)
+OFFICER_POSTS = ("LOAN_OFFICER", "CUSTOMER_MANAGER")
 
 
 def standing(rows: QuerySet[Row], on: date) -> QuerySet[Row]:
@@ -67,6 +68,83 @@ def _grant(row: Mandate) -> Grant:
         for_new=row.for_new,
         for_repeat=row.for_repeat,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class BoardRow:
+    """授权看板的一席。"""
+
+    person_id: int
+    name: str
+    post_name: str
+    institution_name: str
+    may: bool
+    why: str
+    clause: str
+    mandate: str
+
+
+def approving_posts(program: str) -> tuple[str, ...]:
+    """方案里的审批岗。
+
+    :raises DomainError: 没有这个项目。
+    """
+    pack = packs().get(program)
+    if pack is None:
+        raise DomainError(
+            "PROGRAM_UNKNOWN",
+            f"没有项目「{program}」。",
+            field="program",
+            value=program,
+            fix=f"可选：{'、'.join(packs())}。",
+        )
+    return tuple(dict.fromkeys(code for step in pack.steps if step.type is StepType.APPROVAL for code in step.posts))
+
+
+def board(
+    *,
+    actor: Actor,
+    institution_id: int,
+    program: str,
+    product: str,
+    guarantee: str,
+    amount_fen: int,
+    months: int,
+    repeat: bool,
+    on: date,
+) -> list[BoardRow]:
+    """授权看板：范围内某机构的一笔，谁今天能批、为什么，别人为什么不能。
+
+    :raises NotFound: 机构没有或在范围之外。
+    :raises DomainError: 没有这个项目或担保方式。
+    """
+    actor.require("authority.view")
+    place = require_institution(actor, institution_id)
+    if guarantee not in set(GuaranteeKind):
+        kinds = "、".join(kind.label for kind in GuaranteeKind)
+        raise DomainError(
+            "GUARANTEE_UNKNOWN",
+            f"没有担保方式「{guarantee}」。",
+            field="guarantee",
+            value=guarantee,
+            fix=f"可选：{kinds}。",
+        )
+    ask = Ask(place.path, program, product, GuaranteeKind(guarantee), amount_fen, months, repeat)
+    answers = who_may_approve(ask, posts=approving_posts(program), institution_id=place.id, on=on)
+    places = institutions_by_id({answer.seat.institution_id for answer in answers})
+    return [
+        BoardRow(
+            person_id=answer.seat.person_id,
+            name=answer.seat.name,
+            post_name=post_name(answer.seat.post_code),
+            institution_name=places[answer.seat.institution_id].name,
+            may=answer.may,
+            why=answer.why,
+            clause=answer.clause,
+            mandate=answer.grant.number if answer.grant else "",
+        )
+        for answer in answers
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from sancha.rulebook.expression import Kind
 from sancha.rulebook.facts import Evidence, FactDefinition, check_value
 from sancha.rulebook.packs import packs
 from sancha.rulebook.rulebase import rulebase
-from sancha.rulebook.rules import Known, Stage
+from sancha.rulebook.rules import Known, Outcome, Stage
 from sancha.rulebook.vocabulary import CustomerKind
 
 GUARANTORS = "guarantors"
@@ -79,11 +79,15 @@ def askable_at(program: str, stage: Stage, on: date) -> list[FactDefinition]:
     ]
 
 
-def asked_at(program: str, stage: Stage, on: date, *, given: Mapping[str, Any]) -> list[FactDefinition]:
-    """对这样一个申请人（``given`` 是已知的，如申请人类别）在这一环节真要问的：问了也用不上的不问。"""
-    known = {code: Known(value) for code, value in given.items() if value is not None}
-    missing = rulebase().decide(known, on=on, program=program, stage=stage).missing
-    wanted = {name.partition("[")[0] for name in missing}
+def asked_at(program: str, stage: Stage, on: date, *, kind: str, guarantees: Iterable[str]) -> list[FactDefinition]:
+    """对这类申请人、这几种担保方式，在这一环节真要问的：对谁都不适用的规则用到的不问。"""
+    base = rulebase()
+    wanted: set[str] = set()
+    for guarantee in guarantees:
+        known = {"applicant.kind": Known(kind), "loan.guarantee": Known(guarantee)}
+        for verdict in base.decide(known, on=on, program=program, stage=stage).verdicts:
+            if verdict.outcome is not Outcome.NOT_APPLICABLE:
+                wanted |= verdict.rule.fact_names
     return [fact for fact in askable_at(program, stage, on) if fact.code in wanted]
 
 

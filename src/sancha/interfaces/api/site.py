@@ -17,6 +17,7 @@ from sancha import __version__
 from sancha.interfaces.api import problems
 from sancha.interfaces.api.access.routes import router as access
 from sancha.interfaces.api.audit.routes import router as audit
+from sancha.interfaces.api.authority.routes import router as authority
 from sancha.interfaces.api.businessday.routes import router as businessday
 from sancha.interfaces.api.calculator.routes import router as calculator
 from sancha.interfaces.api.cashdesk.routes import router as cashdesk
@@ -24,6 +25,7 @@ from sancha.interfaces.api.dayclose.routes import router as dayclose
 from sancha.interfaces.api.endpoints import open_to_all
 from sancha.interfaces.api.imports.routes import router as imports
 from sancha.interfaces.api.ledger.routes import router as ledger
+from sancha.interfaces.api.origination.routes import router as origination
 from sancha.interfaces.api.parties.routes import router as parties
 from sancha.interfaces.api.products.routes import router as products
 from sancha.interfaces.api.rulebook.routes import router as rulebook
@@ -35,7 +37,8 @@ from sancha.interfaces.api.work.routes import router as work
 from sancha.rulebook.vocabulary import LABELS, CustomerKind, GuaranteeKind, label
 
 ROUTERS = (
-    access, businessday, parties, products, servicing, work, ledger, cashdesk, dayclose, imports, rulebook, calculator, webhooks, audit, system,
+    access, authority, businessday, parties, products, origination, servicing,
+    work, ledger, cashdesk, dayclose, imports, rulebook, calculator, webhooks, audit, system,
 )  # fmt: skip
 PREFIX = "api/v1"
 

@@ -18,6 +18,7 @@ accrual 应计状态：1 应计，0 非应计，2 已核销；认定时 true 为
 accrued_to 分区的账立于哪天开门
 active 是否有效
 actual 实际
+added_on 登记日
 address 地址（默认遮蔽）
 adjustment_id 调整编号
 after 之后
@@ -26,12 +27,20 @@ all_or_nothing 为真时有一行错就一行也不写
 all_posts 看范围内所有岗位的（须有督办权限）
 allocated 钱分到了哪里：成分 → 元
 allow_overpayment 允许多收，多出部分记溢缴款
+alone 上门单人受理
 amount 金额（元）
 amount_differs 流水号相同而金额不符的
+application 申请（要素与走到哪里）
+application_id 申请编号
+approval 批复，没有为空
+approval_id 批复编号
 approval_number 批准文号
 article 条款号
+ask 缺它时向谁要
 assignee_id 办理人编号，空为无人认领
 assignee_name 办理人
+assistant 辅调
+assistant_id 辅调的人员编号
 assumptions 版式所作的假定
 at 时刻
 attempts 第几次运行
@@ -46,6 +55,7 @@ balances 科目代号 → 余额（元，借正贷负）
 bank 银行一方的余额（元）
 bank_name 开户行
 bank_serial 银行流水号，唯一
+bar 不得调查的原因，可以调查为空
 base_revision 所依据的版本号，已被改过就拒绝
 base_seq 起草时的现行版本号，0 为首个版本
 basis 依据：HISTORY 照历史，BALANCE 只按余额，AUTO 逐笔判断
@@ -58,11 +68,16 @@ book 账面余额（元）
 booked_on 记账日：凭证的营业日
 built_in 是否随系统带的
 business_date 营业日
+by 谁
 by_id 经手人编号
 by_name 经手人
 card_id 价目编号，空为产品默认
 category 类别
 category_name 类别名称
+cause 原因代码
+certificate 资格证书号
+certificate_id 证书编号
+certificate_until 证书止日（不含）
 changed 变化的个数
 changes 改动的栏目与新值
 channel 渠道或方式
@@ -71,6 +86,8 @@ charges 罚息、复利、费用之和（元）
 charges_due 罚息、复利、费用（元）
 checked 核对的个数
 checks 逐项检查
+choices 可选的值：代码 → 名称
+chosen 批准的要素，不填照最近一份建议
 citation 引用写法
 class_from 五级分类不好于（1 正常 … 5 损失）
 clause 依据的条款
@@ -80,6 +97,7 @@ closed_at 结账时刻
 closed_by 结账人编号
 closed_on 办结日
 closing 正在日终的那天，空为没有；金额时为期末余额（元，借正贷负）
+closing_reason 了结的原因
 closing_voucher_id 结转凭证编号
 code 代码
 committed_by 转入人
@@ -87,6 +105,7 @@ committed_on 转入日
 component 成分：penalty、compound、fee、interest、principal
 component_name 成分
 compound 复利（元）
+conditions 放款条件，一条一项
 confirmed 是否已确认
 contact_id 联系方式编号
 contacts 联系方式（遮蔽）
@@ -111,6 +130,7 @@ currency 币种，ISO 4217
 current 签名所对的内容是否最新
 customer_kind 客户类别
 customer_kinds 适用的客户类别
+customers 授权的客户：新、老
 cut_over_on 原系统的切换日
 cutover_on 切换日
 data 数据
@@ -152,6 +172,7 @@ due_today 今日到期数
 duplicate_id 要并入的客户编号
 duplicates 重复跳过的笔数
 duties 职责
+effect_name 不符合时怎么办
 effective_from 起效日
 effective_to 失效日（不含），空为现行
 elements 借款要素
@@ -172,7 +193,10 @@ every 每隔几个单位一期
 everything 连全部借据都重放（另起进程）
 evidence 证据
 evidence_id 证据编号
+evidence_name 凭什么的名称
+exceptions 有权机构同意照办的例外
 existing 此人原已有档
+expired 是否已过期
 expires_on 到期日
 external_ref 外部编号
 fact_seq 引起变动的事实序号，空为日终
@@ -196,6 +220,8 @@ first_due 首期应还日
 first_on 首日
 first_year 起年
 fix 怎么办
+for_new 是否授权新客户
+for_repeat 是否授权老客户
 form 表单
 former_numbers 并入本档的旧客户号
 from_account_id 转出账户编号
@@ -208,7 +234,11 @@ ground 事由代码
 group_id 营业日组编号
 groups 营业日组
 guarantee 担保方式
+guarantee_name 担保方式名称
+guarantees 担保方式，空为全部
 guarantor 担保人或押品
+guarantor_id 本案保证人的编号，申请人一方的为空
+guarantors 本案的保证人
 handing_over_until 换密钥的交接期止于何时，其间新旧密钥各签一个
 head 表头
 held 是否被隔离；日终结果中为隔离笔数
@@ -223,8 +253,10 @@ id_kind 证件类别
 id_number 证件号码（查询结果里遮蔽）
 imported 新导入的笔数
 in 收入（元）
+in_force 今天是否有效
 in_force_from 施行日
 in_force_to 废止日
+industry 行业
 industry_code 行业代码（GB/T 4754）
 industry_name 行业
 info 单据本身
@@ -233,6 +265,7 @@ institution_code 机构号
 institution_id 机构编号
 institution_name 机构
 institution_path 机构在树中的路径
+instruction 主管的指示
 intact 链条完好
 interest 利息（元）
 interest_accrued 本期已计未结的利息（元）
@@ -250,6 +283,7 @@ keyword 借据号、合同号、客户姓名、客户号或证件号后四位
 kind 种类
 kind_name 种类名称
 kinds 可设的机构类别
+known 是否知道
 known_at 按那天当时所知（其后才录的事实不算）
 known_on 只用那天及以前录入的
 label 名称
@@ -263,6 +297,8 @@ late 迟办数
 latitude_e6 纬度（百万分之一度）
 layout 版式代码
 layout_code 版式代码
+lead 主调
+lead_id 主调的人员编号
 left 余额（元）
 limit 最多几条
 line_id 分录或流水编号
@@ -273,19 +309,27 @@ loan_number 借据号
 log 逐次尝试
 longitude_e6 经度（百万分之一度）
 makeup_workdays 调休上班天数
+mandate 所用的授权书号，不能批的为空
+mandate_id 授权书编号
 matched 相配金额（元）
 matched_count 相配笔数
 matures_on 到期日
 maturity 到期日
+max 单笔最高金额（元）
+max_months 最长期限（月）
+may 能不能
 may_act 当前岗位能否办理
 media_type 媒体类型
 memo 备注
 message 说明
 method 还款方式
+method_name 还款方式名称
 milliseconds 用时（毫秒）
+missing 还缺的事实与向谁要
 missing_guards 缺少的触发器
 mode TERM 缩短期限，INSTALLMENT 减少每期
 month 月份（该月任一天）
+months 期限（月）
 must_change_password 首次登录须改密码
 name 名称
 needs_opinion 是否须写意见
@@ -299,6 +343,7 @@ normal_side_name 余额方向
 note 附注
 number 编号（人看的）
 number_masked 账号（遮蔽）
+observations 要记的事实
 occupation 职业
 off_balance_closing 表外期末合计（元）
 offered 是否办理中
@@ -349,9 +394,11 @@ paid 实扣或已还（元）
 paid_interest 已还利息（元）
 paid_principal 已还本金（元）
 parent_id 上级编号
+parent_number 上级授权书号
 partition_id 日终分区编号
 partitions 日终分区
 parts 各项（元）
+party 客户（遮蔽）
 party_hint 线索客户编号
 party_id 客户编号
 party_id_number 证件号码（遮蔽）
@@ -387,16 +434,23 @@ post_code 岗位代码
 post_name 岗位
 posted_by 记账人编号
 posted_by_name 记账人
+practice_days 实务培训天数
+practice_passed_on 实务考试合格日
 presences 往来机构
 principal 本金（元）
 priority 优先级，小的先办
 problem 停住的原因
 problems 毛病
+product 产品代码
 product_code 产品代码
 product_id 产品编号
 product_name 产品
+products 产品代码，空为全部
 program 所属方案
+program_name 项目名称
 progress 进度：已做、总数
+proposals 历次建议
+proposed 建议的要素
 published 是否已公布
 published_on 公布日
 purpose 用途
@@ -409,9 +463,12 @@ receipt 收款
 receipt_id 已登记的收款编号
 receipts 新挂账的收款笔数
 received_at 收到时刻
+received_by 受理人
+recorded 记下的项数
 recorded_at 录入时刻
 recorded_by 录入人
 recorded_by_id 录入人编号
+recorded_on 记下之日
 ref 外部编号
 reference 批内序号
 relation_id 关系编号
@@ -419,6 +476,7 @@ relations 在期的关系
 relevel 是否重算每期还款额
 remark 备注
 reopen_overdue 把逾期本息移回计划
+repeat 是否老客户
 repeated 是否早已做完
 replaced_by_id 替代它的任务编号
 replaces 被替换的联系方式编号
@@ -442,7 +500,10 @@ root_type 案根类型
 row 行；行号
 row_id 转入行编号
 rows 各行
+rule 规则代码
 rules 各规则的毛病数
+ruling_id 裁定编号
+rulings 历次关口的裁定
 run 台账上的这次日终
 run_id 日终编号
 running 是否正在跑
@@ -465,11 +526,13 @@ shift_months 日期平移的月数
 shown 遮蔽后的样子
 signatures 签名
 signer 签名人
+since 自哪天起
 size 页长；证据时为字节数
 source 来源
 source_name 来源名称
 spread_bp LPR 加点（基点）
 stage 进行到哪一段
+stage_name 环节名称
 staged_by 送件人
 staged_on 送件日
 standing 一期的状况：FUTURE 未到期，DUE 当日到期，OVERDUE 逾期，PAID 按期还清，PAID_LATE 迟还，MOVED 已移回，NOTHING 无应还
@@ -486,6 +549,7 @@ status 状态代码
 status_code 对方回的 HTTP 状态码，没有得到为空
 status_name 状态
 statuses 各类行的状态与件数
+step_name 哪一步
 steps 各步
 steps_done 做完的步数
 steps_total 全部步数（分区步骤每个分区算一步）
@@ -500,15 +564,21 @@ subsidy 第三方承担的利息（元）
 summary 摘要
 survivor_id 存续的客户编号
 survivor_number 存续一档的客户号
+suspended_since 停权自哪天起
+suspension 停权的原因与事实
+suspension_id 停权记录的编号
 taken_at 拍摄时刻
 task_id 任务编号
 teller 柜员编号
 teller_name 柜员
+term 期限
 term_band 期限档
 term_count 期限数
 term_unit 期限单位：DAY、WEEK、MONTH、QUARTER、HALF_YEAR、YEAR
 terms 条款（内核文档，金额为整数分）
 text 查找的文字；留言时为内容
+theory_days 理论培训天数
+theory_passed_on 理论考试合格日
 title 标题
 to_account_id 转入账户编号
 to_days 账龄至（天），空为以上
@@ -519,12 +589,14 @@ total 总条数；金额时为合计（元）
 total_amount 筛选结果的金额合计（元）
 totals 筛选结果的合计
 type 类型
+typed 申请表上填的：栏目 → 文字，原样存
 unassigned 无人认领数
 unit 单位
 unpaid 未还（元）
 unsealed 待封存的条数
 unsure 来源不牢、须核对
 until 最早可办之日，空为没有定日
+unverified 只凭客户自述、还没有核实的事实
 url 网址
 used 已用（元）
 username 用户名
@@ -534,12 +606,15 @@ valid_to 失效日（不含），空为长期
 value 值
 value_on 起息日：何时算数，可早于营业日（倒签），缺省营业日
 vat_ppm 增值税率（百万分之一），按含税价拆分
+verdicts 逐条规则的裁定
 version 版本
 version_seq 版本序号
 voucher_id 凭证编号
+waiting 走到哪里
 waived 减免（元）
 when 何时发生
 whose mine_or_free 本人名下与无人认领，mine 本人，free 无人认领，any 全部
+why 为什么
 why_not 为什么办不了
 with_closed 连撤销的也列
 with_parents 上级科目为下级之和

@@ -11,7 +11,7 @@ from django.forms.models import model_to_dict
 from sancha.apps.access import queries as access
 from sancha.apps.authority.kinds import MANDATE_CHECK
 from sancha.apps.authority.models import Mandate, MandateDraft, MandateDraftKind, MandateDraftState, MandateTerms
-from sancha.apps.authority.queries import standing_mandates
+from sancha.apps.authority.queries import approving_posts, standing_mandates
 from sancha.apps.work import operations as work
 from sancha.kernel.money import format_yuan
 from sancha.kit.actor import Actor
@@ -19,7 +19,7 @@ from sancha.kit.clock import now
 from sancha.kit.errors import Conflict, DomainError, NotFound
 from sancha.kit.numbering import next_number
 from sancha.kit.operation import operation
-from sancha.rulebook.packs import StepType, packs
+from sancha.rulebook.packs import packs
 from sancha.rulebook.posts import find_post, post_name
 from sancha.rulebook.vocabulary import GuaranteeKind
 
@@ -59,7 +59,7 @@ def propose_mandate(
     pack = packs().get(program)
     if pack is None:
         raise _wrong("program", program, f"没有项目「{program}」。", f"可选：{'、'.join(packs())}。")
-    if post_code not in {code for step in pack.steps if step.type is StepType.APPROVAL for code in step.posts}:
+    if post_code not in approving_posts(program):
         raise _wrong(
             "post_code", post_code, f"「{post_name(post_code)}」不是「{pack.name}」的审批岗。", "请选方案里的审批岗。"
         )

@@ -8,7 +8,7 @@ from typing import Any
 from sancha.apps.access.queries import names_of
 from sancha.apps.access.seats import seats_in_scope
 from sancha.apps.authority.models import Certificate, Suspension, SuspensionCause
-from sancha.apps.authority.queries import standing
+from sancha.apps.authority.queries import OFFICER_POSTS, standing
 from sancha.kit.actor import Actor
 from sancha.kit.clock import now
 from sancha.kit.errors import Conflict, DomainError, NotFound, NotPermitted
@@ -16,7 +16,6 @@ from sancha.kit.numbering import next_number
 from sancha.kit.operation import operation
 from sancha.rulebook import parameter
 
-OFFICER_POSTS = ("LOAN_OFFICER", "CUSTOMER_MANAGER")
 CLAUSE_OF = {
     SuspensionCause.NPL_RATIO: "PSBC-2014-SUSPENSION",
     SuspensionCause.NPL_AMOUNT: "PSBC-2014-SUSPENSION",

@@ -236,6 +236,14 @@ def _require_typed(program: str, typed: Mapping[str, str], on: date) -> dict[str
             raise DomainError(
                 "FIELD_UNKNOWN", f"申请表没有「{name}」一栏。", field=name, value=text, fix="请去掉这一栏。"
             )
+        if not isinstance(text, str):
+            raise DomainError(
+                "ANSWER_NOT_TEXT",
+                "填写的须是文字，照申请表上写的样子。",
+                field=name,
+                value=text,
+                fix='如 "50000"、"yes"。',
+            )
         if len(text) > LONGEST_ANSWER:
             raise DomainError(
                 "ANSWER_TOO_LONG", f"最多 {LONGEST_ANSWER} 字，现在 {len(text)} 字。", field=name, value=text[:20],

@@ -9,7 +9,7 @@ from typing import Any
 
 from sancha.apps.access.queries import in_scope, names_of
 from sancha.apps.origination.elements import Elements, asked, elements_of
-from sancha.apps.origination.facts import GUARANTOR_KIND, GUARANTORS, Document, case_document, latest
+from sancha.apps.origination.facts import GUARANTOR_KIND, GUARANTORS, Document, askable_at, case_document, latest
 from sancha.apps.origination.models import (
     Application,
     ApplicationState,
@@ -21,6 +21,7 @@ from sancha.apps.origination.models import (
     Ruling,
 )
 from sancha.apps.origination.queries.register import ApplicationRow, application_row
+from sancha.apps.origination.ruling import decide, foresee
 from sancha.apps.origination.steps import ROOT, current_step, kind_code, pack_of, referral_kind
 from sancha.apps.parties.queries import PartyRow, row_of
 from sancha.apps.work.queries import open_task_of
@@ -32,7 +33,7 @@ from sancha.kit.labels import Labels, labels
 from sancha.rulebook.case_file import CaseFile, explain
 from sancha.rulebook.expression import Kind
 from sancha.rulebook.facts import Evidence, FactDefinition
-from sancha.rulebook.packs import StepDocument
+from sancha.rulebook.packs import StepDocument, packs
 from sancha.rulebook.rulebase import rulebase, show
 from sancha.rulebook.rules import Outcome, Stage
 from sancha.rulebook.vocabulary import GuaranteeKind, label
@@ -203,6 +204,33 @@ def stage_now(application: Application) -> Stage:
     return step.rules
 
 
+def decided_now(*, actor: Actor, application_id: int, on: date) -> dict[str, Any]:
+    """此刻的裁定，不留底：草稿看受理（填得成的当事实），调查看要过的审查，其余看所在的一步。
+
+    :raises NotFound: 没有，或在范围之外。
+    """
+    row = find_application(actor, application_id)
+    if row.state == ApplicationState.DRAFT:
+        return foresee(row, on=on)
+    return decide(row, stage=stage_now(row), on=on)[0]
+
+
+def intake_questions(program: str, on: date) -> list[FactDefinition]:
+    """某项目申请表要问的全部事实。
+
+    :raises NotFound: 没有这个项目。
+    """
+    if program not in packs():
+        raise NotFound(
+            "PROGRAM_UNKNOWN",
+            f"没有项目「{program}」。",
+            field="program",
+            value=program,
+            fix=f"可选：{'、'.join(packs())}。",
+        )
+    return askable_at(program, Stage.INTAKE, on)
+
+
 def view_case(*, actor: Actor, application_id: int, on: date) -> CaseView:
     """一案的全貌。语句数固定。
 
@@ -280,13 +308,13 @@ def _case_cells(
     names: Mapping[int, str],
     on: date,
 ) -> list[FactCell]:
-    """知道的写值；不知道而某条规则正等着的写向谁要；问了也用不上的不列。按词典次序。"""
+    """知道的写值，不知道的写向谁要；对本案不适用的规则才用到的不列。按词典次序。"""
     base = rulebase()
     case = CaseFile(program=row.program, on=on, facts=document)
-    waited = {item["fact"].partition("[")[0] for item in explain(case, base)["missing"]}
-    used = {
-        code for code, fact in base.facts.items() if fact.type.kind is not Kind.RECORDS and code in {*document, *waited}
-    }
+    applying = [item["rule"] for item in explain(case, base)["verdicts"] if item["outcome"] != Outcome.NOT_APPLICABLE]
+    in_force = {rule.code: rule for rule in base.on(on, program=row.program)}
+    wanted = document.keys() | {name for code in applying for name in in_force[code].fact_names}
+    used = {code for code in wanted if base.facts[code].type.kind is not Kind.RECORDS}
     return [
         _cell(definition, document.get(code), found.get((None, code)), names)
         for code, definition in base.facts.items()

@@ -12,25 +12,16 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from sancha.apps.access.queries import institution_tree, institutions_by_id
+from sancha.apps.access.queries import institution_tree
 from sancha.apps.authority import operations
-from sancha.apps.authority.queries import (
-    MandateInfo,
-    draft_info,
-    list_mandates,
-    mandate_info,
-    who_may_approve,
-)
-from sancha.apps.authority.solving import Answer, Ask
+from sancha.apps.authority.queries import BoardRow, MandateInfo, draft_info, list_mandates, mandate_info
+from sancha.apps.authority.queries import board as board_of
 from sancha.interfaces.web.authority import forms
 from sancha.interfaces.web.citations import citation
 from sancha.interfaces.web.pages import attempt, go, page, show
 from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.submission import submission
 from sancha.interfaces.web.tables import Column, Table
-from sancha.rulebook.packs import StepType, packs
-from sancha.rulebook.posts import post_name
-from sancha.rulebook.vocabulary import GuaranteeKind
 
 READ, GRANT = "authority.view", "authority.grant"
 
@@ -149,43 +140,29 @@ def board(request: PageRequest) -> HttpResponse:
     form = forms.BoardForm(request.GET if asked else None, tree=tree, initial={"amount_fen": 5_000_000, "months": 12})
     table = None
     if asked and form.is_valid():
-        table = _answers(_asked(form.cleaned_data, request))
+        given = dict(form.cleaned_data)
+        rows = board_of(actor=request.actor, institution_id=given.pop("institution"), on=request.business_date, **given)
+        table = _answers(rows)
     return render(request, "authority/board.html", {"form": form, "table": table, "tabs": tabs("authority:board")})
 
 
-def _asked(given: dict[str, Any], request: PageRequest) -> list[Answer]:
-    place = institutions_by_id([given["institution"]])[given["institution"]]
-    pack = packs()[given["program"]]
-    posts = {code for step in pack.steps if step.type is StepType.APPROVAL for code in step.posts}
-    ask = Ask(
-        institution_path=place.path,
-        program=pack.program,
-        product=given["product"],
-        guarantee=GuaranteeKind(given["guarantee"]),
-        amount_fen=given["amount_fen"],
-        months=given["months"],
-        repeat=given["repeat"],
-    )
-    return who_may_approve(ask, posts=posts, institution_id=place.id, on=request.business_date)
-
-
-def _answers(answers: list[Answer]) -> Table:
-    places = institutions_by_id({answer.seat.institution_id for answer in answers})
+def _answers(rows: list[BoardRow]) -> Table:
     return Table(
         [
-            Column("may", _("能不能批"), show=_may),
-            Column("name", _("姓名"), show=lambda answer: answer.seat.name),
-            Column("post", _("岗位"), show=lambda answer: post_name(answer.seat.post_code)),
-            Column("place", _("机构"), show=lambda answer: places[answer.seat.institution_id].name),
+            Column("may", _("能不能批"), show=lambda row: may_pill(row.may)),
+            Column("name", _("姓名")),
+            Column("post_name", _("岗位")),
+            Column("institution_name", _("机构")),
             Column("why", _("为什么"), css="wrap"),
-            Column("clause", _("依据"), show=lambda answer: citation(answer.clause), css="wrap muted"),
+            Column("clause", _("依据"), show=lambda row: citation(row.clause), css="wrap muted"),
         ],
-        answers,
+        rows,
         stack=True,
         empty=_("本机构线上没有审批岗的人"),
     )
 
 
-def _may(answer: Answer) -> SafeString:
-    tone, text = ("green", _("能批")) if answer.may else ("", _("不能"))
+def may_pill(may: bool) -> SafeString:
+    """能不能批。"""
+    tone, text = ("green", _("能批")) if may else ("", _("不能"))
     return format_html('<span class="pill {}">{}</span>', tone, text)

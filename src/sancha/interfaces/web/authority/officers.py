@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from sancha.apps.access.queries import names_of
 from sancha.apps.authority import operations
-from sancha.apps.authority.queries import OfficerStanding, officer_roll
+from sancha.apps.authority.queries import OFFICER_POSTS, OfficerStanding, officer_roll
 from sancha.interfaces.web.authority import forms
 from sancha.interfaces.web.authority.mandates import READ, tabs
 from sancha.interfaces.web.forms import Form
@@ -23,7 +23,6 @@ from sancha.interfaces.web.submission import submission
 from sancha.interfaces.web.tables import Column, Table
 
 CERTIFY, SUSPEND = "authority.certify", "authority.suspend"
-OFFICERS = ("LOAN_OFFICER", "CUSTOMER_MANAGER")
 
 
 @page(READ)
@@ -31,7 +30,7 @@ OFFICERS = ("LOAN_OFFICER", "CUSTOMER_MANAGER")
 def roll(request: PageRequest) -> HttpResponse:
     """名册：不得调查的在前。"""
     actor = request.actor
-    rows = officer_roll(actor=actor, posts=OFFICERS, on=request.business_date)
+    rows = officer_roll(actor=actor, posts=OFFICER_POSTS, on=request.business_date)
 
     def acts(row: OfficerStanding) -> SafeString:
         links = []

@@ -45,6 +45,7 @@ def assign(request: PageRequest, application_id: int) -> HttpResponse:
 def facts(request: PageRequest, application_id: int) -> HttpResponse:
     """记事实：填了的才记。"""
     form = forms.FactsForm(request.POST, view=_case(request, application_id))
+    form.is_valid()  # what cannot be read is told by the operation, all at once
     done = attempt(
         form,
         operations.record_facts,

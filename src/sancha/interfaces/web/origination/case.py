@@ -18,15 +18,14 @@ from sancha.apps.origination.queries import (
     CaseView,
     FactCell,
     asked_at,
-    decide,
-    foresee,
+    decided_now,
     offered,
     proposed_elements,
     signers,
-    stage_now,
     view_case,
 )
-from sancha.apps.products.queries import product_version_on
+from sancha.apps.products.queries import VersionInfo, product_version_on
+from sancha.interfaces.web.authority.mandates import may_pill
 from sancha.interfaces.web.citations import citation
 from sancha.interfaces.web.forms import Form
 from sancha.interfaces.web.origination import forms
@@ -66,7 +65,7 @@ def detail(request: PageRequest, application_id: int) -> HttpResponse:
 def brief(request: PageRequest, application_id: int) -> HttpResponse:
     """一案的片段：任务页取用，办之前要看的就在眼前。"""
     view = _view(request, application_id)
-    decided = decide(view.application, stage=stage_now(view.application), on=request.business_date)[0]
+    decided = decided_now(actor=request.actor, application_id=application_id, on=request.business_date)
     context = {"view": view, "items": _summary(view), "verdicts": _verdict_table(decided), "decided": decided}
     return render(request, "origination/brief.html", context)
 
@@ -128,17 +127,12 @@ def _panel(request: PageRequest, view: CaseView, tab: str, given: dict[str, Form
             "gaps": view.gaps,
         }
     if tab == "rules":
-        decided = _decided(request, view)
-        return {"decided": decided, "verdicts": _verdict_table(decided), "rulings": view.rulings}
+        decided = decided_now(actor=request.actor, application_id=view.application.pk, on=request.business_date)
+        kept = [(item, _verdict_table({"verdicts": item.verdicts}, narrow=True)) for item in view.rulings]
+        return {"decided": decided, "verdicts": _verdict_table(decided), "rulings": kept}
     if tab == "trail":
         return {"steps": _trail(request, view)}
     return {"proposals": _proposal_table(view), "approval": view.approval, "exceptions": view.exceptions}
-
-
-def _decided(request: PageRequest, view: CaseView) -> dict[str, Any]:
-    if view.row.state == "DRAFT":
-        return foresee(view.application, on=request.business_date)
-    return decide(view.application, stage=stage_now(view.application), on=request.business_date)[0]
 
 
 def _trail(request: PageRequest, view: CaseView) -> list[dict[str, Any]]:
@@ -303,7 +297,7 @@ def _acts(request: PageRequest, view: CaseView, given: dict[str, Form]) -> dict[
     actor, row, today = request.actor, view.application, request.business_date
     acts: dict[str, Any] = {}
     if view.row.state == "DRAFT" and actor.may("origination.receive"):
-        decided = foresee(row, on=today)
+        decided = decided_now(actor=actor, application_id=row.pk, on=today)
         acts |= {
             "draft": given.get("draft") or draft_form(request, view),
             "decided": decided,
@@ -347,25 +341,18 @@ def _step_acts(request: PageRequest, view: CaseView, given: dict[str, Form]) -> 
 
 def draft_form(request: PageRequest, view: CaseView, data: Any = None) -> forms.IntakeForm:
     """草稿的申请表，填着原样。"""
-    application = view.application
-    version = product_version_on(product_id=application.product_id, on=request.business_date)
+    application, today = view.application, request.business_date
+    version = product_version_on(product_id=application.product_id, on=today)
     initial = dict(application.typed) | {"channel": application.channel, "alone": application.received_alone}
-    return forms.IntakeForm(
-        data,
-        version=version,
-        asked=asked_of(application.program, view.party.kind, request.business_date),
-        initial=initial,
-    )
+    asked = asked_of(application.program, view.party.kind, version, today)
+    return forms.IntakeForm(data, version=version, asked=asked, initial=initial)
 
 
-def asked_of(program: str, kind: CustomerKind, today: date) -> list[FactDefinition]:
-    """这类客户的申请表要问的事实。"""
-    given = {
-        "applicant.kind": packs()[program].applicant_kinds.get(kind),
-        "applicant.age_years": 30,
-        "loan.amount_fen": 1,
-    }
-    return asked_at(program, Stage.INTAKE, today, given=given)
+def asked_of(program: str, kind: CustomerKind, version: VersionInfo, today: date) -> list[FactDefinition]:
+    """这类客户办这个产品，申请表要问的事实。"""
+    applicant = packs()[program].applicant_kinds[kind]
+    guarantees = [guarantee.value for guarantee in version.terms.guarantee_kinds]
+    return asked_at(program, Stage.INTAKE, today, kind=applicant, guarantees=guarantees)
 
 
 def assign_form(view: CaseView, today: Any, data: Any = None) -> forms.AssignForm:
@@ -393,13 +380,7 @@ def _signer_table(view: CaseView, today: Any) -> Table:
     """谁今天能批这一笔，为什么；别人为什么不能。"""
     return Table(
         [
-            Column(
-                "may",
-                _("能不能批"),
-                show=lambda s: format_html(
-                    '<span class="pill {}">{}</span>', "green" if s.may else "", _("能批") if s.may else _("不能")
-                ),
-            ),
+            Column("may", _("能不能批"), show=lambda s: may_pill(s.may)),
             Column("name", _("姓名")),
             Column("post_name", _("岗位"), show=lambda s: f"{s.institution_name} {s.post_name}"),
             Column("why", _("为什么"), css="wrap"),

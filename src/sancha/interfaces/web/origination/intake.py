@@ -19,7 +19,9 @@ from sancha.interfaces.web.origination.forms import IntakeForm, ReasonForm
 from sancha.interfaces.web.pages import attempt, go, page, post_only, show
 from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.submission import submission
+from sancha.kit.errors import DomainError
 from sancha.rulebook.packs import packs
+from sancha.rulebook.vocabulary import CustomerKind
 
 READ, RECEIVE = "origination.view", "origination.receive"
 MATCHES = 8
@@ -43,6 +45,20 @@ def _offers(kind: str, today: Any) -> list[dict[str, Any]]:
     return found
 
 
+def _program_of(product_code: str, kind: CustomerKind) -> str:
+    """产品所属的项目。
+
+    :raises DomainError: 没有项目办这个产品，或不办这一类客户。
+    """
+    for pack in packs().values():
+        if product_code in pack.products and kind in pack.applicant_kinds:
+            return pack.program
+    raise DomainError(
+        "PRODUCT_OUT_OF_PROGRAM", _("没有项目给这一类客户办这个产品。"), field="product", value=product_code,
+        fix=_("请从列出的产品里选。"),
+    )  # fmt: skip
+
+
 @page(RECEIVE)
 @require_http_methods(["GET", "HEAD", "POST"])
 def choose(request: PageRequest) -> HttpResponse:
@@ -59,11 +75,10 @@ def choose(request: PageRequest) -> HttpResponse:
     }
     if party and product_id:
         version = product_version_on(product_id=product_id, on=today)
-        program = next((pack.program for pack in packs().values() if version.product_code in pack.products), "")
-        form = IntakeForm(
-            request.POST or None, version=version, asked=asked_of(program, party.kind, today) if program else []
-        )
+        program = _program_of(version.product_code, party.kind)
+        form = IntakeForm(request.POST or None, version=version, asked=asked_of(program, party.kind, version, today))
         if request.method == "POST":
+            form.is_valid()
             done = attempt(
                 form, operations.open_application, **submission(request), program=program, party_id=party.id,
                 product_id=product_id, **_given(form),
@@ -89,20 +104,13 @@ def save(request: PageRequest, application_id: int) -> HttpResponse:
     """存草稿；同一个按钮里可以接着受理。"""
     view = view_case(actor=request.actor, application_id=application_id, on=request.business_date)
     form = draft_form(request, view, request.POST)
+    form.is_valid()  # a draft keeps what is typed, right or wrong: the operation judges, not the form
     saved = attempt(form, operations.save_draft, **submission(request), application_id=application_id, **_given(form))
     if saved is None:
         return show_case(request, application_id, draft=form)
     if request.POST.get("act") == "accept":
         return _accept(request, application_id, form)
     return go(request, "origination:detail", application_id, said=_("草稿已存。"))
-
-
-@page(RECEIVE)
-@post_only("origination:detail", "application_id")
-def accept(request: PageRequest, application_id: int) -> HttpResponse:
-    """受理已存的草稿。"""
-    view = view_case(actor=request.actor, application_id=application_id, on=request.business_date)
-    return _accept(request, application_id, draft_form(request, view))
 
 
 def _accept(request: PageRequest, application_id: int, form: IntakeForm) -> HttpResponse:

@@ -12,7 +12,6 @@ urlpatterns = [
     path("<int:application_id>/", case.detail, name="detail"),
     path("<int:application_id>/brief/", case.brief, name="brief"),
     path("<int:application_id>/save/", intake.save, name="save"),
-    path("<int:application_id>/accept/", intake.accept, name="accept"),
     path("<int:application_id>/refuse/", intake.refuse, name="refuse"),
     path("<int:application_id>/withdraw/", intake.withdraw, name="withdraw"),
     path("<int:application_id>/refusal-notice/", intake.refusal_notice, name="refusal-notice"),
