@@ -44,6 +44,8 @@ SEEDS = [
     ("models-servicing", "sancha/dayclose", "sancha.apps.servicing.models"),
     ("apps", "sancha/apps/authority", "sancha.apps.parties"),
     ("models-authority", "sancha/apps/origination", "sancha.apps.authority.models"),
+    ("apps", "sancha/apps/agreements", "sancha.apps.origination"),
+    ("models-agreements", "sancha/apps/origination", "sancha.apps.agreements.models"),
     ("models-origination", "sancha/apps/recovery", "sancha.apps.origination.models"),
     ("models-webhooks", "sancha/interfaces/web", "sancha.apps.webhooks.models"),
     ("models-kit", "sancha/interfaces/api", "sancha.kit.models"),

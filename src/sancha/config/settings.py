@@ -86,6 +86,7 @@ INSTALLED_APPS = [
     "sancha.apps.cashdesk",
     "sancha.apps.servicing",
     "sancha.apps.recovery",
+    "sancha.apps.agreements",
     "sancha.apps.origination",
     "sancha.dayclose",
     "sancha.interfaces.web",

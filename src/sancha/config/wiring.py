@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from sancha.apps.access.obstacles import register_closing_guard, register_moving_guard, register_opening_step
+from sancha.apps.agreements import customers as signers
+from sancha.apps.agreements.approved import register_gate
 from sancha.apps.authority.kinds import MANDATE_CHECK
 from sancha.apps.authority.operations import decide_mandate
 from sancha.apps.businessday.operations import crosses_groups, join_parent_partition
@@ -14,6 +16,7 @@ from sancha.apps.ledger.operations import decide_manual_voucher
 from sancha.apps.origination import operations as origination
 from sancha.apps.origination.customers import erase_applicant, move_applications
 from sancha.apps.origination.customers import holds_on_erasure as holds_of_applications
+from sancha.apps.origination.lending import recheck_before_lending
 from sancha.apps.origination.queries import find_application
 from sancha.apps.origination.steps import ROOT as APPLICATION_ROOT
 from sancha.apps.origination.steps import step_kinds
@@ -78,6 +81,10 @@ def connect() -> None:
         register_kind(kind)
         register_closer(kind.code, origination.CLOSERS[step_type] if step_type else origination.decide_referral)
     register_root(APPLICATION_ROOT, find_application)
+    register_gate(recheck_before_lending)
+    register_hold_finder(signers.holds_on_erasure)
+    register_eraser(signers.erase_signer)
+    register_mover(signers.move_files)
     register_hold_finder(holds_of_applications)
     register_eraser(erase_applicant)
     register_mover(move_applications)

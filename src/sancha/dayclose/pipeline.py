@@ -1,6 +1,6 @@
 """日终流水线：次序就是规则，写在一个元组里（docs/algorithms/day-close.md）。
 
-开日终 → 借据逐笔走 → 计提入账并关分区 → 折叠总账 → 封存审计 → 重定价 → 催办任务 → 抽查重放 → 核对。
+开日终 → 借据逐笔走 → 计提入账并关分区 → 折叠总账 → 封存审计 → 重定价 → 催办任务 → 批复了结 → 抽查重放 → 核对。
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from django.db import transaction
 from sancha.apps.businessday import operations as businessday
 from sancha.apps.businessday import queries as businessday_queries
 from sancha.apps.ledger import folding
+from sancha.apps.origination import lending as origination
 from sancha.apps.recovery import dayclose as recovery
 from sancha.apps.servicing import dayclose as servicing
 from sancha.apps.servicing import repricing, rotation
@@ -110,6 +111,14 @@ def _raise_follow_up(context: CloseContext) -> int:
         return recovery.raise_follow_up(partition_id=context.partition_id, on=context.tomorrow)
 
 
+def _settle_approved(context: CloseContext) -> int:
+    """放了款的申请了结，批复过期的作废。"""
+    with transaction.atomic():
+        return origination.settle_approved(
+            institution_ids=businessday_queries.institutions_of(partition_id=context.partition_id), on=context.tomorrow
+        )
+
+
 def _rotate(context: CloseContext) -> int:
     """抽查：轮转的三十分之一借据从头重放，与状态投影比对，不符的隔离。"""
     share = rotation.todays_share(partition_id=context.partition_id, on=context.tomorrow)
@@ -143,6 +152,7 @@ PIPELINE: tuple[Step, ...] = (
     Step("FOLD", "总账折叠", _fold_ledger),
     Step("REPRICE", "利率重定价", _reprice, per_partition=True),
     Step("FOLLOW_UP", "逾期跟进任务", _raise_follow_up, per_partition=True),
+    Step("APPROVALS", "批复的了结与过期", _settle_approved, per_partition=True),
     Step("ROTATE", "抽查重放", _rotate, per_partition=True),
     Step("SEAL", "封存审计链", _seal_audit),
 )

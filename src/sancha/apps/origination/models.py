@@ -32,6 +32,7 @@ class ApplicationState(models.TextChoices):
     REJECTED = "REJECTED", "否决"
     WITHDRAWN = "WITHDRAWN", "已撤回"
     LAPSED = "LAPSED", "批复过期"
+    DISBURSED = "DISBURSED", "已放款"
 
 
 class Application(models.Model):

@@ -7,5 +7,5 @@ from sancha.kit.guards import create_guards, drop_guards
 
 
 class Migration(migrations.Migration):
-    dependencies = [("access", "0001_initial")]
+    dependencies = [("access", "0001_initial"), ("kit", "0001_initial")]
     operations = [migrations.RunPython(create_guards("access", GUARDS), drop_guards("access", GUARDS))]

@@ -6,5 +6,5 @@ from sancha.apps.ledger.guards import create_guards
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ledger", "0001_initial")]
+    dependencies = [("ledger", "0001_initial"), ("kit", "0001_initial")]
     operations = [migrations.RunPython(create_guards, migrations.RunPython.noop)]

@@ -8,6 +8,7 @@ from typing import Any
 
 from sancha.apps.origination.authorities import Signer, signers
 from sancha.apps.origination.elements import Elements, elements_of
+from sancha.apps.origination.lending import hand_down
 from sancha.apps.origination.models import Application, ApplicationState, Approval, Proposal
 from sancha.apps.origination.operations.assigning import application_of_task
 from sancha.apps.origination.operations.locking import close_application, locked_application
@@ -116,6 +117,7 @@ def approve(
     )
     row.state, row.step = ApplicationState.APPROVED, ""
     row.save(update_fields=["state", "step"])
+    hand_down(row, approval, on=on)
     return _told(row, task_id=task_id, approval_id=approval.pk, expires_on=approval.expires_on.isoformat())
 
 

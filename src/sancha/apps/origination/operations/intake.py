@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Count, Max
 
 from sancha.apps.access import queries as access
+from sancha.apps.agreements.operations import close_file
 from sancha.apps.origination.elements import asked, problems_of, require_elements_fit
 from sancha.apps.origination.facts import askable_at, read_answers, readable, stored
 from sancha.apps.origination.models import Application, ApplicationState, CaseFact, Channel
@@ -187,9 +188,9 @@ def refuse_application(*, actor: Actor, key: str, on: date, application_id: int,
 
 @operation("origination.withdraw_application", permission="origination.receive")
 def withdraw_application(*, actor: Actor, key: str, on: date, application_id: int, reason: str) -> dict[str, Any]:
-    """申请人撤回：在办的任务一并撤下。
+    """申请人撤回：在办的任务一并撤下，签约中的卷作废。
 
-    :raises Conflict: 已了结。
+    :raises Conflict: 已了结，或已送放款。
     """
     row = locked_application(actor, application_id)
     require_state(
@@ -198,6 +199,7 @@ def withdraw_application(*, actor: Actor, key: str, on: date, application_id: in
     if not reason.strip():
         raise DomainError("WITHDRAWAL_REASON_MISSING", "撤回须写明原因。", field="reason", fix="请写明申请人为何撤回。")
     cancel_waiting(row, actor=actor, on=on, reason="申请人撤回")
+    close_file(application_id=row.pk, reason=f"申请人撤回：{reason.strip()}")
     close_application(row, ApplicationState.WITHDRAWN, on=on, reason=reason.strip())
     return {"subject": f"{ROOT}:{row.pk}", "application_id": row.pk, "number": row.number}
 

@@ -31,6 +31,8 @@ from sancha.apps.servicing.queries.portfolio import (
     loan_ids,
     loan_labels,
     overdue_loans,
+    standing_of,
+    void_loans,
     watch_marks,
 )
 from sancha.apps.servicing.queries.registers import DueRow, RegisterRow, due_register, loan_register
@@ -94,8 +96,10 @@ __all__ = [
     "reversed_by",
     "simulate",
     "stamp_duty",
+    "standing_of",
     "timeline",
     "treatment_of",
     "view_loan",
+    "void_loans",
     "watch_marks",
 ]

@@ -241,3 +241,14 @@ def live_loans_reason(institution_id: int) -> str | None:
         institution_id=institution_id, status__in=[LoanStatus.ACTIVE, LoanStatus.PENDING]
     ).count()
     return f"尚有 {live} 笔存续或待复核的借据，请先划转或结清" if live else None
+
+
+def void_loans(ids: Collection[int]) -> frozenset[int]:
+    """这些借据里作废的（放款复核退回）。"""
+    return frozenset(Loan.objects.filter(pk__in=ids, status=LoanStatus.VOID).values_list("pk", flat=True))
+
+
+def standing_of(ids: Collection[int]) -> dict[int, tuple[str, str, str]]:
+    """借据编号 → （借据号, 状态代码, 状态名），一次取多笔；不看范围，范围由主体决定。"""
+    rows = Loan.objects.filter(pk__in=ids)
+    return {row.pk: (row.number, row.status, str(row.get_status_display())) for row in rows}

@@ -7,5 +7,5 @@ from sancha.kit.guards import create_guards, drop_guards
 
 
 class Migration(migrations.Migration):
-    dependencies = [("work", "0001_initial")]
+    dependencies = [("work", "0001_initial"), ("kit", "0001_initial")]
     operations = [migrations.RunPython(create_guards("work", GUARDS), drop_guards("work", GUARDS))]

@@ -34,6 +34,7 @@ TONES = {
     "REJECTED": "red",
     "WITHDRAWN": "",
     "LAPSED": "amber",
+    "DISBURSED": "green",
 }
 PRESETS: tuple[tuple[Any, dict[str, str]], ...] = (
     (gettext_lazy("全部"), {}),
@@ -41,6 +42,7 @@ PRESETS: tuple[tuple[Any, dict[str, str]], ...] = (
     (gettext_lazy("办理中"), {"state": "IN_PROGRESS"}),
     (gettext_lazy("上报待决"), {"state": "REFERRED"}),
     (gettext_lazy("已批复"), {"state": "APPROVED"}),
+    (gettext_lazy("已放款"), {"state": "DISBURSED"}),
     (gettext_lazy("不予受理"), {"state": "REFUSED"}),
     (gettext_lazy("否决"), {"state": "REJECTED"}),
 )
