@@ -10,7 +10,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from sancha.apps.agreements.models import SigningFile
+from sancha.apps.ledger import operations as ledger
 from sancha.apps.origination.models import Application, CaseFact, CaseGuarantor
+from sancha.apps.parties.models import PartyReveal
+from sancha.kit.actor import SYSTEM
 from tests.integration.web.conftest import signed_in
 from tests.support.applications import FORM, GUARANTOR, SURVEY, Desk, case, open_desk
 from tests.support.factories_access import County, fresh_key
@@ -179,3 +183,69 @@ def test_the_export_has_the_columns_of_the_paper_register(desk: Desk) -> None:
     response = head.get(reverse("origination:export"))
     assert response.status_code == 200
     assert response["Content-Type"].startswith("application/vnd.openxml")
+
+
+def test_from_the_approval_to_the_money_on_the_pages(desk: Desk) -> None:
+    ledger.adopt_chart(actor=SYSTEM, key=fresh_key("chart"), template="BANK", on=desk.county.opened_on)
+    grant_mandate(desk.county)
+    desk.to("APPROVED")
+    lead, clerk = signed_in(desk.lead), signed_in(desk.county.actor("DISBURSEMENT_CLERK"))
+    file = SigningFile.objects.get()
+    page = reverse("agreements:detail", args=[file.pk])
+    assert page in shown(lead, file.application_id)
+    assert page in lead.get(reverse("agreements:list")).content.decode()
+    before = lead.get(page).content.decode()
+    for word in ("离放款还差", "缺借款人配偶", "面签前补交收入证明", "《综合融资成本明示表》"):
+        assert word in before
+
+    def sign(kind: str, capacity: str, signer: str) -> Any:
+        paper = file.papers.get(kind=kind)
+        return lead.post(
+            reverse("agreements:sign", args=[file.pk, paper.pk]),
+            {
+                "submission_key": fresh_key("sign"), "capacity": capacity, "signer": signer, "place": "面签室",
+                "second_witness_id": desk.assistant.person_id, "terms_read": "on",
+            },
+        )  # fmt: skip
+
+    early = sign("LOAN_AGREEMENT", "BORROWER", "王秀兰")
+    assert early.status_code == 409
+    assert "明示表" in early.content.decode()
+    for kind, capacity, signer in (
+        ("COST_STATEMENT", "BORROWER", "王秀兰"), ("LOAN_AGREEMENT", "BORROWER", "王秀兰"),
+        ("LOAN_AGREEMENT", "SPOUSE", "赵长顺"), ("GUARANTEE_AGREEMENT", "GUARANTOR", "李长河"),
+    ):  # fmt: skip
+        assert sign(kind, capacity, signer).status_code == 302, kind
+    condition = file.conditions.get()
+    meet = reverse("agreements:meet", args=[file.pk, condition.pk])
+    assert lead.post(meet, {"submission_key": fresh_key(), "proof": ""}).status_code == 422
+    assert lead.post(meet, {"submission_key": fresh_key(), "proof": "收入证明原件"}).status_code == 302
+    assert "齐了" in lead.get(page).content.decode()
+
+    lend = reverse("agreements:lend", args=[file.pk])
+    given = {"contract_number": file.number, "amount_fen": "50,000", "term_count": "12", "rate_ppm": "14.4"}
+    wrong = clerk.post(lend, {"submission_key": fresh_key(), **given, "amount_fen": "50,001"})
+    assert wrong.status_code == 422
+    assert "三方核对不符" in wrong.content.decode()
+    done = clerk.post(lend, {"submission_key": fresh_key(), **given})
+    assert done.status_code == 302
+    file.refresh_from_db()
+    assert done["Location"] == reverse("loans:detail", args=[file.loan_id])
+
+
+def test_the_papers_print_with_the_full_identity_and_the_look_is_on_record(desk: Desk) -> None:
+    grant_mandate(desk.county)
+    desk.to("APPROVED")
+    lead = signed_in(desk.lead)
+    file = SigningFile.objects.get()
+    looks = PartyReveal.objects.count()
+    for paper in file.papers.all():
+        response = lead.get(reverse("agreements:print", args=[file.pk, paper.pk]))
+        assert response.status_code == 200
+        assert response.content.startswith(b"%PDF"), paper.kind
+    assert PartyReveal.objects.count() == looks + 3
+    assert PartyReveal.objects.order_by("-pk")[0].reason.startswith("打印")
+    # Who may not see clear data prints the masked one, and nothing is revealed.
+    archivist = signed_in(desk.county.actor("ACCOUNTING_SUPERVISOR"))
+    assert archivist.get(reverse("agreements:print", args=[file.pk, file.papers.first().pk])).status_code == 200
+    assert PartyReveal.objects.count() == looks + 3

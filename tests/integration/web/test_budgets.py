@@ -33,7 +33,7 @@ PAGES = [
     *((name, "CASHIER") for name in ("cash:till", "cash:receipts", "cash:orders", "ledger:drafts")),
     ("audit:events", "AUDITOR"),
     ("parties:list", "LOAN_OFFICER"),
-    *((name, "BUSINESS_MANAGER") for name in ("origination:list", "authority:mandates", "authority:officers", "authority:board")),
+    *((name, "BUSINESS_MANAGER") for name in ("origination:list", "authority:mandates", "authority:officers", "authority:board", "agreements:list")),
     ("access:institutions", "ADMINISTRATOR"),
 ]  # fmt: skip
 

@@ -86,6 +86,7 @@ class PaperInfo:
     kind: str
     kind_name: str
     number: str
+    party_id: int
     party_name: str
     revision: int
     drawn_on: date
@@ -238,6 +239,7 @@ def _paper(paper: SigningPaper, file: SigningFile, signatures: tuple[SignatureIn
         kind=paper.kind,
         kind_name=str(PaperKind(paper.kind).label),
         number=paper.number,
+        party_id=paper.party_id,
         party_name=paper.party.name,
         revision=paper.revision,
         drawn_on=paper.drawn_on,

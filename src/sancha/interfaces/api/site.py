@@ -16,6 +16,7 @@ from ninja.renderers import JSONRenderer
 from sancha import __version__
 from sancha.interfaces.api import problems
 from sancha.interfaces.api.access.routes import router as access
+from sancha.interfaces.api.agreements.routes import router as agreements
 from sancha.interfaces.api.audit.routes import router as audit
 from sancha.interfaces.api.authority.routes import router as authority
 from sancha.interfaces.api.businessday.routes import router as businessday
@@ -37,7 +38,7 @@ from sancha.interfaces.api.work.routes import router as work
 from sancha.rulebook.vocabulary import LABELS, CustomerKind, GuaranteeKind, label
 
 ROUTERS = (
-    access, authority, businessday, parties, products, origination, servicing,
+    access, authority, businessday, parties, products, origination, agreements, servicing,
     work, ledger, cashdesk, dayclose, imports, rulebook, calculator, webhooks, audit, system,
 )  # fmt: skip
 PREFIX = "api/v1"

@@ -71,6 +71,8 @@ business_date 营业日
 by 谁
 by_id 经手人编号
 by_name 经手人
+capacity 以什么身份签：BORROWER 借款人，SPOUSE 配偶，GUARANTOR 保证人
+capacity_name 签字身份的名称
 card_id 价目编号，空为产品默认
 category 类别
 category_name 类别名称
@@ -105,6 +107,7 @@ committed_on 转入日
 component 成分：penalty、compound、fee、interest、principal
 component_name 成分
 compound 复利（元）
+condition_id 放款条件编号
 conditions 放款条件，一条一项
 confirmed 是否已确认
 contact_id 联系方式编号
@@ -163,6 +166,7 @@ document_number 文号
 done 已做的个数
 draft_id 草稿编号
 drafted_by_id 起草人编号
+drawn_on 出文书之日
 due 应办数
 due_dates 各期应还日
 due_from 下次应还日不早于
@@ -211,6 +215,7 @@ fields 栏目
 figure 数的名字
 figures 主要数字
 file 文件
+file_id 签约卷编号
 files 文件
 findings 逐项结果
 finished_at 完成时刻
@@ -306,6 +311,7 @@ lines 各行
 loan_class 五级分类：1 正常，2 关注，3 次级，4 可疑，5 损失
 loan_id 借据编号
 loan_number 借据号
+loan_state 借据状态名称
 log 逐次尝试
 longitude_e6 经度（百万分之一度）
 makeup_workdays 调休上班天数
@@ -322,6 +328,8 @@ may_act 当前岗位能否办理
 media_type 媒体类型
 memo 备注
 message 说明
+met_by 谁落实的
+met_on 落实之日
 method 还款方式
 method_name 还款方式名称
 milliseconds 用时（毫秒）
@@ -343,6 +351,7 @@ normal_side_name 余额方向
 note 附注
 number 编号（人看的）
 number_masked 账号（遮蔽）
+numbers 新出的文书编号
 observations 要记的事实
 occupation 职业
 off_balance_closing 表外期末合计（元）
@@ -393,6 +402,9 @@ pages 总页数
 paid 实扣或已还（元）
 paid_interest 已还利息（元）
 paid_principal 已还本金（元）
+paper 文书编号
+paper_id 文书编号（内部）
+papers 要签的文书
 parent_id 上级编号
 parent_number 上级授权书号
 partition_id 日终分区编号
@@ -425,6 +437,7 @@ permissions 权限代码
 person_id 人员编号
 person_name 人员
 phone 电话（查询结果里遮蔽）
+place 地点
 plan 每期还本（元），合计等于本金
 policy_version 规则版本
 position_code 头寸代码
@@ -449,6 +462,7 @@ products 产品代码，空为全部
 program 所属方案
 program_name 项目名称
 progress 进度：已做、总数
+proof 凭什么算落实
 proposals 历次建议
 proposed 建议的要素
 published 是否已公布
@@ -512,6 +526,7 @@ seal 封条
 seal_no 封存序号，没有封存为空
 sealed 已封存的条数
 second_factor 这个岗位登录是否须有第二重验证
+second_witness_id 第二名在场的工作人员
 seconds 用时（秒）
 secret 签名密钥，只出现这一次
 sent_on 发送日
@@ -524,12 +539,14 @@ share_ppm 份额（百万分之一）
 shares 第三方份额
 shift_months 日期平移的月数
 shown 遮蔽后的样子
+signature_id 面签记录编号
 signatures 签名
 signer 签名人
 since 自哪天起
 size 页长；证据时为字节数
 source 来源
 source_name 来源名称
+spouse_signs 是否须配偶签字
 spread_bp LPR 加点（基点）
 stage 进行到哪一段
 stage_name 环节名称
@@ -576,6 +593,7 @@ term_band 期限档
 term_count 期限数
 term_unit 期限单位：DAY、WEEK、MONTH、QUARTER、HALF_YEAR、YEAR
 terms 条款（内核文档，金额为整数分）
+terms_read 是否已逐条提示加粗的条款
 text 查找的文字；留言时为内容
 theory_days 理论培训天数
 theory_passed_on 理论考试合格日
@@ -592,6 +610,7 @@ type 类型
 typed 申请表上填的：栏目 → 文字，原样存
 unassigned 无人认领数
 unit 单位
+unmet 离放款还差什么
 unpaid 未还（元）
 unsealed 待封存的条数
 unsure 来源不牢、须核对
@@ -609,9 +628,13 @@ vat_ppm 增值税率（百万分之一），按含税价拆分
 verdicts 逐条规则的裁定
 version 版本
 version_seq 版本序号
+void_papers 作废的文书
+void_reason 作废原因
+voided_on 作废之日
 voucher_id 凭证编号
 waiting 走到哪里
 waived 减免（元）
+wanted 还要谁签：（身份, 名称）
 when 何时发生
 whose mine_or_free 本人名下与无人认领，mine 本人，free 无人认领，any 全部
 why 为什么
@@ -619,6 +642,7 @@ why_not 为什么办不了
 with_closed 连撤销的也列
 with_parents 上级科目为下级之和
 withdrawal_task_id 撤回复核任务的编号
+witnesses 见证人
 year 年份
 """
 

@@ -53,6 +53,7 @@ MENU = (
     Group(
         _("贷中"),
         (
+            Entry(_("签约放款"), "agreements:list", "agreements.view", "edit"),
             Entry(_("贷款录入"), "loans:book", "servicing.book", "file-plus"),
             Entry(_("存量导入"), "imports:list", "imports.view", "file-import"),
         ),

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from sancha.apps.access.queries import institution_labels, person_labels
+from sancha.apps.agreements.queries import file_labels
 from sancha.apps.origination.queries import application_labels
 from sancha.apps.parties.queries import party_labels
 from sancha.apps.servicing.queries import loan_labels
@@ -36,6 +37,7 @@ KINDS: Mapping[str, tuple[Any, str, str]] = {
     "institution": (_("机构"), "access:institution", "access.view"),
     "product": (_("产品"), "products:detail", "products.view"),
     "webhook": (_("事件推送"), "webhooks:detail", "webhooks.view"),
+    "signing_file": (_("合同"), "agreements:detail", "agreements.view"),
     "mandate_draft": (_("授权稿"), "authority:draft", "authority.view"),
     "own_account": (_("自有账户"), "", ""),
     "debit_batch": (_("代扣"), "", ""),
@@ -113,6 +115,7 @@ _LABELS: Mapping[str, Callable[[str, set[int]], Labels]] = {
     "loan": loan_labels,
     "party": party_labels,
     "application": application_labels,
+    "signing_file": file_labels,
     "person": person_labels,
     "institution": institution_labels,
 }

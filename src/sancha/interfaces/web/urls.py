@@ -9,6 +9,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("authority/", include("sancha.interfaces.web.authority.urls")),
     path("dayclose/", include("sancha.interfaces.web.dayclose.urls")),
     path("ledger/", include("sancha.interfaces.web.ledger.urls")),
+    path("agreements/", include("sancha.interfaces.web.agreements.urls")),
     path("applications/", include("sancha.interfaces.web.origination.urls")),
     path("loans/", include("sancha.interfaces.web.loans.urls")),
     path("parties/", include("sancha.interfaces.web.parties.urls")),

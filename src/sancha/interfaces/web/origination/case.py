@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
+from sancha.apps.agreements.queries import file_of_application
 from sancha.apps.origination.queries import (
     CaseView,
     FactCell,
@@ -95,6 +96,7 @@ def show_case(request: PageRequest, application_id: int, **given: Form) -> HttpR
     if request.htmx and request.htmx.target == "tabbed":
         return render(request, "parts/tabs.html", context)
     context |= {"items": _summary(view), **_acts(request, view, given), **given}
+    context["file_id"] = file_of_application(application_id) if request.actor.may("agreements.view") else None
     context["step_clause"] = citation(view.step.clause) if view.step else ""
     # What decides is read first: for a reviewer or approver the evidence stands above the form.
     context["read_first"] = "review_form" in context or "approve_form" in context
