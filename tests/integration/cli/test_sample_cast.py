@@ -24,6 +24,8 @@ RAISED_WITH = {
     "PRODUCT_CHECK": "products.edit",
     "OVERDUE_FOLLOW_UP": "servicing.book",
     "WEBHOOK_PAUSED": "webhooks.manage",
+    "MANDATE_CHECK": "authority.grant",
+    **{f"S11_{step}": "origination.receive" for step in ("REFERRAL", "ASSIGN", "SURVEY", "REVIEW", "APPROVAL")},
 }
 LENDING = {"TIER1_SUB_BRANCH", "TIER2_SUB_BRANCH", "GUARANTEE_CENTER", "STREET", "COMMUNITY"}
 

@@ -205,6 +205,14 @@ def institutions_by_id(ids: Iterable[int]) -> dict[int, InstitutionInfo]:
     return {row.pk: _institution_info(row) for row in Institution.objects.filter(pk__in=set(ids))}
 
 
+def full_name(institution_id: int) -> str:
+    """机构全称，合同与告知上用：总机构名称接机构名称，如「江源农村商业银行城关支行」。"""
+    place = institutions_by_id([institution_id])[institution_id]
+    root_id = int(place.path.split("/")[1])
+    root = institutions_by_id([root_id])[root_id]
+    return place.name if root_id == institution_id else f"{root.name}{place.name}"
+
+
 def institutions_by_code(codes: Iterable[str]) -> dict[str, InstitutionInfo]:
     """一次按机构号取多个机构（导入用）。"""
     return {row.code: _institution_info(row) for row in Institution.objects.filter(code__in=set(codes))}

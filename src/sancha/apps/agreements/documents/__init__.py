@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from sancha.apps.access.queries import full_name
 from sancha.apps.agreements.documents.models import GuaranteeAgreementPaper, LoanAgreementPaper
 from sancha.apps.agreements.models import PaperKind, SigningFile
 from sancha.apps.agreements.queries import FileView, PaperInfo
@@ -39,7 +40,10 @@ def contract_pdf(view: FileView, paper: PaperInfo, *, identity: Identity, printe
     """一份文书的 PDF；作废的在抬头下印明。"""
     file = SigningFile.objects.select_related("institution", "product").get(pk=view.row.id)
     head = Letterhead(
-        institution=file.institution.name, number=paper.number, printed_by=f"制单：{printed_by}", printed_at=now()
+        institution=full_name(file.institution_id),
+        number=paper.number,
+        printed_by=f"制单：{printed_by}",
+        printed_at=now(),
     )
     if paper.kind == PaperKind.COST_STATEMENT:
         return print_document(_cost(file, view, identity, head, on))
@@ -70,7 +74,7 @@ def _void(paper: PaperInfo) -> str:
 
 def _cost(file: SigningFile, view: FileView, identity: Identity, head: Letterhead, on: date) -> CostDisclosure:
     terms, rows = _plan(file, on)
-    lender = file.institution.name
+    lender = full_name(file.institution_id)
     steps, per_year = _steps(terms, rows)
     interest = CostItem(
         "利息", f"随各期本息收取（{view.row.method_name}）", f"年利率 {_percent(file.rate_ppm)}", lender,
@@ -111,7 +115,7 @@ def _loan(
     terms, rows = _plan(file, on)
     return LoanAgreementPaper(
         letterhead=head,
-        lender=file.institution.name,
+        lender=full_name(file.institution_id),
         lender_address=file.institution.address or "—",
         borrower=view.row.party_name,
         identity=identity.id_number,
@@ -144,7 +148,7 @@ def _guarantee(
 ) -> GuaranteeAgreementPaper:
     return GuaranteeAgreementPaper(
         letterhead=head,
-        lender=file.institution.name,
+        lender=full_name(file.institution_id),
         guarantor=paper.party_name,
         identity=identity.id_number,
         address=identity.address,

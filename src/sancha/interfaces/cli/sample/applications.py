@@ -7,6 +7,8 @@ from datetime import date, timedelta
 from random import Random
 from typing import Any
 
+from sancha.apps.agreements import operations as agreements
+from sancha.apps.agreements import queries as agreement_queries
 from sancha.apps.authority import operations as authority
 from sancha.apps.origination import operations as origination
 from sancha.apps.origination import queries
@@ -101,7 +103,8 @@ class Story:
 
 STORIES = (
     Story("贺长根", True, 44, "FARMER", "FARMER_GUARANTEE", "购进仔猪二十头与饲料", "60000", "APPROVED", "村委会介绍"),
-    Story("龚美玲", False, 38, "SOLE_TRADER", "MERCHANT_GUARANTEE", "春节前备货", "100000", "APPROVED", "走访商圈"),
+    Story("龚美玲", False, 38, "SOLE_TRADER", "MERCHANT_GUARANTEE", "春节前备货", "100000", "SIGNING", "走访商圈"),
+    Story("钱春生", True, 36, "FARMER", "FARMER_GUARANTEE", "购优质种猪与防疫", "80000", "LENT", "老客户介绍"),
     Story("赖福来", True, 51, "FARMER", "FARMER_GUARANTEE", "更换大棚薄膜、购种苗", "50000", "APPROVAL", "宣讲会"),
     Story("乔淑珍", False, 46, "FARMER", "FARMER_GUARANTEE", "鱼苗与增氧机", "80000", "REVIEW", "老客户介绍"),
     Story("汤立新", True, 33, "SOLE_TRADER", "MERCHANT_GUARANTEE", "五金店补充库存", "120000", "RETURNED", "走访商圈"),
@@ -267,6 +270,36 @@ class Desk:
             return
         who = "zhengli" if proposed.amount_fen <= 10_000_000 else "tianlin"
         self._do(who, origination.approve, application_id=case, opinion="同意。")
+        if story.until in {"SIGNING", "LENT"}:
+            self._sign(case, story)
+
+    def _sign(self, case: int, story: Story) -> None:
+        """面签；走到放款的条件也落实，放款岗送放款、会计主管复核。"""
+        lead = self.world.actor("chuwei")
+        file_id = agreement_queries.file_of_application(case)
+        assert file_id is not None, "an approval opens its file"
+        view = agreement_queries.view_file(actor=lead, file_id=file_id, on=self.world.business_date)
+        papers = view.papers[:1] if story.until == "SIGNING" else view.papers
+        for paper in papers:
+            for capacity, _name in paper.wanted:
+                spouse = cast.person_name(self.rng, male=not story.male)
+                self._do(
+                    "chuwei", agreements.sign_paper, file_id=file_id, paper_id=paper.id, capacity=capacity,
+                    signer=spouse if capacity == "SPOUSE" else paper.party_name,
+                    second_witness_id=self.world.people["fanglei"], place="城关支行面签室", terms_read=True,
+                )  # fmt: skip
+        if story.until == "SIGNING":
+            return
+        for condition in view.conditions:
+            given = {"file_id": file_id, "condition_id": condition.id, "proof": "原件已核对入档"}
+            self._do("chuwei", agreements.meet_condition, **given)
+        row = view.row
+        sent = self._do(
+            "chenjie", agreements.send_to_lend, file_id=file_id, amount_fen=row.amount_fen, term_count=int(row.term[:-1]),
+            rate_ppm=row.rate_ppm, contract_number=row.number,
+        )  # fmt: skip
+        given = {"task_id": sent["task_id"], "outcome": "APPROVED", "opinion": "三方核对相符"}
+        self._do("fengtao", work.submit_task, **given)
 
     def _close(self, username: str, case: int, outcome: str, opinion: str) -> None:
         actor = self.world.actor(username)

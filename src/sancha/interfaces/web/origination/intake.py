@@ -9,8 +9,9 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from sancha.apps.access.queries import full_name
 from sancha.apps.origination import operations
-from sancha.apps.origination.queries import find_application, view_case
+from sancha.apps.origination.queries import view_case
 from sancha.apps.parties.queries import party_row, search
 from sancha.apps.products.queries import product_ids, product_version_on
 from sancha.interfaces.web.forms import Form
@@ -158,6 +159,6 @@ def refusal_notice(request: PageRequest, application_id: int) -> HttpResponse:
     context = {
         "view": view,
         "failed": failed,
-        "institution": find_application(request.actor, application_id).institution,
+        "institution": full_name(view.application.institution_id),
     }
     return render(request, "origination/refusal_notice.html", context)
