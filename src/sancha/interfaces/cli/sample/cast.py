@@ -33,6 +33,7 @@ STAFF = (
     ("taoan", "陶安", "DEPARTMENT_HEAD", "0101"),
     ("dingrui", "丁锐", "BUSINESS_MANAGER", "0101"),
     ("tianlin", "田林", "APPROVER", "0101"),
+    ("gaoshan", "高珊", "ACCOUNTING_SUPERVISOR", "0101"),
     ("wuhao", "吴昊", "REVIEWER", "010101"),
     ("zhengli", "郑丽", "APPROVER", "010101"),
     ("jinrong", "金荣", "ACCOUNTING_SUPERVISOR", "010101"),
