@@ -8,7 +8,7 @@ from typing import Any
 
 from stdnum.cn import ric
 
-from sancha.apps.origination import operations
+from sancha.apps.origination import operations, queries
 from sancha.apps.origination.elements import Elements
 from sancha.apps.origination.models import Application, CaseGuarantor
 from sancha.apps.origination.operations import Observation
@@ -153,6 +153,16 @@ class Desk:
         self.observe(application_id, SURVEY)
         if not CaseGuarantor.objects.filter(application_id=application_id).exists():
             self.guarantor(application_id)
+        self.collect(application_id)
+
+    def collect(self, application_id: int, *, but: str = "", compared: bool = True) -> None:
+        """收齐清单上的材料（``but`` 那一样除外），当场与原件核对。"""
+        for line in queries.case_materials(actor=self.lead, application_id=application_id, on=self.today):
+            if line.state == "OWED" and line.code not in {but, "temporary_id", "same_household_book"}:
+                operations.receive_material(
+                    actor=self.lead, key=fresh_key("material"), on=self.today, application_id=application_id, code=line.code,
+                    guarantor_id=line.guarantor_id, compared=compared,
+                )  # fmt: skip
 
     def finish(self, application_id: int, **changes: Any) -> dict[str, Any]:
         return operations.finish_survey(

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from sancha.rulebook.catalog import ROOT, Catalog, Clause, Parameter, read_catalog
 from sancha.rulebook.errors import Problem
+from sancha.rulebook.materials import Material, read_materials
+from sancha.rulebook.packs import ProgramPack, read_packs
 from sancha.rulebook.programs import FILE, ProductDefinition, read_products
 from sancha.rulebook.rulebase import Rulebase, read_rulebase
 from sancha.rulebook.rules import Rule
@@ -44,15 +46,19 @@ def lint(*, on: date, root: Path = ROOT) -> list[Problem]:
     book, problems = read_catalog(root)
     products, product_problems = read_products(root, book)
     base, rule_problems = read_rulebase(root, book)
+    packs, pack_problems = read_packs(root, book)
+    lists, list_problems = read_materials(root, book, base.facts)
     return [
         *problems,
         *product_problems,
         *rule_problems,
+        *pack_problems,
+        *list_problems,
         *_missing(book),
         *_unsure(book, products, base),
         *_stale(book, on),
         *_stale_rules(base, on),
-        *_unused(book, products, base),
+        *_unused(book, products, base, packs, lists),
         *_unused_facts(base),
         _coverage(book, products, base),
     ]
@@ -151,12 +157,20 @@ def _stale(book: Catalog, on: date) -> list[Problem]:
     return problems
 
 
-def _unused(book: Catalog, products: tuple[ProductDefinition, ...], base: Rulebase) -> list[Problem]:
+def _unused(
+    book: Catalog,
+    products: tuple[ProductDefinition, ...],
+    base: Rulebase,
+    packs: dict[str, ProgramPack],
+    lists: dict[str, tuple[Material, ...]],
+) -> list[Problem]:
     cited = {item.clause for history in book.parameters.values() for item in history}
     cited |= {code for product in products for code in product.clauses}
     cited |= {rule.clause for rule in _all_rules(base)}
+    cited |= {step.clause for pack in packs.values() for step in pack.steps}
+    cited |= {item.document.clause for listed in lists.values() for item in listed}
     return [
-        Problem("unused", book.files[code], code, "", "没有参数、产品或规则引用此条款")
+        Problem("unused", book.files[code], code, "", "没有参数、产品、规则、方案或材料清单引用此条款")
         for code in book.clauses
         if code not in cited
     ]

@@ -119,6 +119,7 @@ def test_a_guarantor_over_capacity_by_a_hundred_yuan(desk: Desk) -> None:
         desk.finish(one)
     assert (over.value.code, over.value.clause) == ("AMOUNT_OVER_LIMIT", "POL-7")
     assert "49,900.00" in over.value.message
+    desk.collect(one)
     desk.finish(one, amount_fen=4_990_000)
     assert case(one).step == "REVIEW"
 
@@ -137,6 +138,7 @@ def test_a_guarantor_changed_stays_on_record(desk: Desk) -> None:
         desk.finish(one)
     assert none.value.value == "s11.guarantor.count"
     desk.guarantor(one, desk.farmer(901, name="赵有田"))
+    desk.collect(one)
     desk.finish(one)
     with pytest.raises(DomainError):
         desk.observe(one, {"is_parent": "no"}, guarantor_id=first)

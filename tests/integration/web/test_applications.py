@@ -100,6 +100,20 @@ def test_from_the_inquiry_to_the_approval_on_the_pages(desk: Desk) -> None:
     over = post(lead, "finish", one.pk, **proposal | {"amount_fen": "80,000"})
     assert over.status_code == 422
     assert "超过申请金额" in over.content.decode()
+    short = post(lead, "finish", one.pk, **proposal)
+    assert short.status_code == 422
+    assert "还差" in short.content.decode()
+    assert "还差 8 样" in shown(lead, one.pk, "materials"), "alternatives count once"
+    assert post(lead, "receive-material", one.pk, code="id_card").status_code == 302
+    assert "没有与原件核对" in shown(lead, one.pk, "materials")
+    assert post(lead, "compare-material", one.pk, code="id_card").status_code == 302
+    assert post(lead, "receive-material", one.pk, code="id_card").status_code == 409
+    blank = post(lead, "return-material", one.pk, code="id_card", reason="")
+    assert blank.status_code == 422
+    assert "退还须写明原因" in blank.content.decode()
+    assert post(lead, "return-material", one.pk, code="id_card", reason="复印不清").status_code == 302
+    desk.collect(one.pk)
+    assert "没有与原件核对" not in shown(lead, one.pk, "materials")
     assert post(lead, "finish", one.pk, **proposal).status_code == 302
     assert post(reviewer, "review", one.pk, opinion="合规，拟同意", conditions="").status_code == 302
     text = shown(approver, one.pk)

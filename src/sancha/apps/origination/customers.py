@@ -12,6 +12,7 @@ from sancha.apps.origination.models import (
     Approval,
     CaseFact,
     CaseGuarantor,
+    CaseMaterial,
     Proposal,
     RuleException,
     Ruling,
@@ -54,6 +55,7 @@ def erase_applicant(departing: Departing) -> dict[str, int]:
         "origination_ruling": Ruling.objects.filter(application_id__in=cases).update(facts={}, verdicts=[]),
         "origination_ruleexception": RuleException.objects.filter(application_id__in=own).update(opinion=ERASED),
         "origination_proposal": Proposal.objects.filter(application_id__in=own).update(opinion=ERASED, conditions=[]),
+        "origination_casematerial": CaseMaterial.objects.filter(application_id__in=own).update(note=""),
         "origination_approval": Approval.objects.filter(application_id__in=own).update(conditions=[]),
     }
     tasks = work.erase_tasks(

@@ -201,3 +201,32 @@ class Approval(models.Model):
     expires_on = models.DateField("有效期至")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField()
+
+
+class CaseMaterial(models.Model):
+    """收到的一样材料：哪一样、谁的（保证人的写是哪一位）、谁收的、谁与原件核对并签名（APP-3）。退还的留着记录。"""
+
+    application = models.ForeignKey(Application, on_delete=models.PROTECT, related_name="materials", db_index=False)
+    guarantor = models.ForeignKey(CaseGuarantor, null=True, on_delete=models.PROTECT, related_name="materials")
+    code = models.CharField("材料", max_length=40)
+    received_on = models.DateField()
+    received_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    compared_on = models.DateField("与原件核对之日", null=True)
+    compared_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    returned_on = models.DateField("退还之日", null=True)
+    note = models.CharField("说明", max_length=200, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["application", "code"],
+                condition=Q(returned_on__isnull=True, guarantor__isnull=True),
+                name="origination_material_once",
+            ),
+            models.UniqueConstraint(
+                fields=["guarantor", "code"],
+                condition=Q(returned_on__isnull=True, guarantor__isnull=False),
+                name="origination_guarantor_material_once",
+            ),
+        ]
+        indexes = [models.Index(fields=["application", "id"], name="origination_material_case")]

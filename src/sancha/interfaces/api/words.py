@@ -37,6 +37,7 @@ approval_id 批复编号
 approval_number 批准文号
 article 条款号
 ask 缺它时向谁要
+asks 说不准要不要时向谁要什么
 assignee_id 办理人编号，空为无人认领
 assignee_name 办理人
 assistant 辅调
@@ -61,6 +62,7 @@ base_seq 起草时的现行版本号，0 为首个版本
 basis 依据：HISTORY 照历史，BALANCE 只按余额，AUTO 逐笔判断
 batch_id 批次编号
 before 之前
+before_name 哪一步之前要有
 birth 出生日期
 birth_year 出生年份
 body 正文
@@ -104,6 +106,8 @@ closing_voucher_id 结转凭证编号
 code 代码
 committed_by 转入人
 committed_on 转入日
+compared 复印件须与原件核对；收时为真即当场核对
+compared_by 谁与原件核对
 component 成分：penalty、compound、fee、interest、principal
 component_name 成分
 compound 复利（元）
@@ -319,6 +323,7 @@ mandate 所用的授权书号，不能批的为空
 mandate_id 授权书编号
 matched 相配金额（元）
 matched_count 相配笔数
+material_id 材料编号
 matures_on 到期日
 maturity 到期日
 max 单笔最高金额（元）
@@ -364,6 +369,7 @@ on 日期，缺省营业日
 on_balance_closing 表内期末合计（元）
 on_day 记于哪个营业日
 on_time 按时办结数
+one_of 任取其一的一组
 only_bank 只有银行有的
 only_given 只取给了的栏目
 only_good 只转入没有错误的

@@ -1,6 +1,7 @@
 """申请的写操作：受理、指派、调查、审查、审批。"""
 
 from sancha.apps.origination.operations.assigning import assign_investigators, close_assignment, decide_referral
+from sancha.apps.origination.operations.collecting import compare_material, receive_material, return_material
 from sancha.apps.origination.operations.deciding import (
     approve,
     close_approval,
@@ -45,14 +46,17 @@ __all__ = [
     "close_assignment",
     "close_review",
     "close_survey",
+    "compare_material",
     "decide_referral",
     "finish_survey",
     "open_application",
     "pass_review",
+    "receive_material",
     "record_facts",
     "refuse_application",
     "reject_at_survey",
     "remove_guarantor",
+    "return_material",
     "save_draft",
     "turn_back",
     "withdraw_application",

@@ -9,6 +9,7 @@ from typing import Any
 from sancha.apps.origination.authorities import Signer, signers
 from sancha.apps.origination.elements import Elements, elements_of
 from sancha.apps.origination.lending import hand_down
+from sancha.apps.origination.materials import require_materials
 from sancha.apps.origination.models import Application, ApplicationState, Approval, Proposal
 from sancha.apps.origination.operations.assigning import application_of_task
 from sancha.apps.origination.operations.locking import close_application, locked_application
@@ -64,6 +65,7 @@ def pass_review(
     last = last_proposal(row)
     proposed = elements_of(last, rate_ppm=last.rate_ppm)
     _check(row, step, proposed, actor=actor, on=on)
+    require_materials(row, before=Stage.REVIEW, on=on)
     work.close_task(actor=actor, task_id=task_id, outcome=PASSED, opinion=opinion, on=on)
     propose(row, step.code, proposed, opinion=opinion, conditions=[*last.conditions, *conditions], actor=actor, on=on)
     following = pack_of(row).after(step.code)

@@ -9,6 +9,7 @@ from typing import Any
 
 from sancha.apps.origination.elements import Elements, problems_of, require_elements_fit
 from sancha.apps.origination.facts import GUARANTOR_KIND, GUARANTORS, definition_of, read_fact, stored
+from sancha.apps.origination.materials import require_materials
 from sancha.apps.origination.models import Application, ApplicationState, CaseFact, CaseGuarantor, Proposal
 from sancha.apps.origination.operations.assigning import application_of_task
 from sancha.apps.origination.operations.locking import close_application, locked_application
@@ -24,6 +25,7 @@ from sancha.kit.operation import operation
 from sancha.rulebook.facts import Evidence
 from sancha.rulebook.packs import StepType
 from sancha.rulebook.rulebase import rulebase
+from sancha.rulebook.rules import Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ def finish_survey(
 ) -> dict[str, Any]:
     """提交审查：本环节与审查环节的规则都要有定论且符合，建议的额度不超过限额与申请，主调人办结。
 
-    :raises DomainError: 缺事实、规则不符合、建议的要素不合产品或超过限额、没有写意见。
+    :raises DomainError: 缺事实、规则不符合、建议的要素不合产品或超过限额、材料没有收齐核对、没有写意见。
     """
     row = locked_application(actor, application_id)
     step = require_step(row, StepType.SURVEY)
@@ -150,6 +152,7 @@ def finish_survey(
     _ruling, decided = rule(row, actor=actor, stage=stage, on=on)
     require_passed(decided, excepted=granted(row))
     require_within(row, proposed, limit_fen=decided["limit_fen"], on=on)
+    require_materials(row, before=Stage.REVIEW, on=on)
     work.close_task(actor=actor, task_id=task_id, outcome=PASSED, opinion=opinion, on=on)
     propose(row, step.code, proposed, opinion=opinion, conditions=conditions, actor=actor, on=on)
     next_task = enter(row, following, on=on, reason=opinion[:200])

@@ -10,6 +10,7 @@ from typing import Any
 from sancha.apps.access.queries import in_scope, names_of
 from sancha.apps.origination.elements import Elements, asked, elements_of
 from sancha.apps.origination.facts import GUARANTOR_KIND, GUARANTORS, Document, askable_at, case_document, latest
+from sancha.apps.origination.materials import MaterialLine, material_lines
 from sancha.apps.origination.models import (
     Application,
     ApplicationState,
@@ -66,6 +67,25 @@ class GuarantorInfo:
     kind_name: str
     added_on: date
     facts: tuple[FactCell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MaterialInfo:
+    """材料清单的一行。``state``：UNDECIDED 待定、DONE 齐、UNCOMPARED 没有核对、OTHER 已有替代、OWED 缺。"""
+
+    code: str
+    name: str
+    holder: str
+    guarantor_id: int | None
+    state: str
+    before_name: str
+    one_of: str
+    compared: bool
+    received_on: date | None
+    received_by: str
+    compared_by: str
+    asks: tuple[str, ...]
+    clause: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +210,37 @@ def proposed_elements(application: Application, *, on: date) -> Elements:
     """最近一份建议的要素；还没有建议的取申请的。"""
     last = Proposal.objects.filter(application=application).order_by("-pk").first()
     return elements_of(last, rate_ppm=last.rate_ppm) if last is not None else asked(application, on=on)
+
+
+def case_materials(*, actor: Actor, application_id: int, on: date) -> list[MaterialInfo]:
+    """本案的材料清单。语句数固定。
+
+    :raises NotFound: 没有，或在范围之外。
+    """
+    row = find_application(actor, application_id)
+    guarantors = CaseGuarantor.objects.filter(application=row, removed_on__isnull=True).select_related("party")
+    names = {item.pk: item.party.name for item in guarantors}
+    return [_material(line, row, names) for line in material_lines(row, on=on)]
+
+
+def _material(line: MaterialLine, row: Application, guarantors: Mapping[int, str]) -> MaterialInfo:
+    item, held = line.material, line.held
+    holder = f"{item.holder.label}{guarantors[line.guarantor_id]}" if line.guarantor_id else item.holder.label
+    return MaterialInfo(
+        code=item.code,
+        name=item.name,
+        holder=holder,
+        guarantor_id=line.guarantor_id,
+        state=line.state,
+        before_name=item.before.label,
+        one_of=item.one_of,
+        compared=item.compared,
+        received_on=held.received_on if held else None,
+        received_by=held.received_by.name if held else "",
+        compared_by=held.compared_by.name if held and held.compared_by else "",
+        asks=line.asks,
+        clause=item.clause,
+    )
 
 
 def stage_now(application: Application) -> Stage:

@@ -96,6 +96,16 @@ def application(request: HttpRequest, *, application_id: Id) -> Any:
     }
 
 
+@ask(
+    router, "/applications/{application_id}/materials", "origination.view", "材料清单", reply=queries.MaterialInfo,
+    many=True,
+)  # fmt: skip
+def materials(request: HttpRequest, *, application_id: Id) -> Any:
+    """本案要的材料、收了哪些、核对了没有；说不准要不要的写向谁要什么事实。"""
+    caller = caller_of(request)
+    return queries.case_materials(actor=caller.actor, application_id=application_id, on=caller.business_date)
+
+
 @ask(router, "/applications/{application_id}/ruling", "origination.view", "此刻的裁定", reply=DecidedReply)
 def ruling(request: HttpRequest, *, application_id: Id) -> Any:
     """对着此刻的事实求裁定：草稿看受理，调查看审查，其余看所在的一步。"""
@@ -238,3 +248,16 @@ act(
     reply=done("ApplicationApproved", application_id=int, approval_id=int, expires_on=str),
     example={"chosen": PROPOSED, "opinion": "同意", "conditions": ["保证人面签"]},
 )
+for path, operation, summary, example in (
+    ("materials", operations.receive_material, "收材料", {"code": "id_card", "compared": True}),
+    ("materials/comparison", operations.compare_material, "与原件核对", {"code": "id_card"}),
+    ("materials/return", operations.return_material, "退还材料", {"code": "id_card", "reason": "复印不清"}),
+):
+    act(
+        router,
+        f"/applications/{{application_id}}/{path}",
+        operation,
+        summary,
+        reply=done("MaterialDone", application_id=int, material_id=int),
+        example={**example, "guarantor_id": None},
+    )

@@ -245,6 +245,17 @@ class Desk:
         party = self._register(cast.person_name(rng, male=male), born, male=male, kind="PERSON", trade="")
         added = self._do("chuwei", origination.add_guarantor, application_id=case, party_id=party, kind="SALARIED")
         self._observe(case, _GUARANTOR, "CROSS_CHECKED", "单位核实与工资流水", guarantor_id=added["guarantor_id"])
+        self._collect(case)
+
+    def _collect(self, case: int) -> None:
+        """收齐材料，当场与原件核对；任取其一的只收头一样。"""
+        lead, taken = self.world.actor("chuwei"), set()
+        for line in queries.case_materials(actor=lead, application_id=case, on=self.world.business_date):
+            if line.state == "OWED" and (line.one_of, line.guarantor_id) not in taken:
+                given = {"application_id": case, "code": line.code, "guarantor_id": line.guarantor_id}
+                self._do("chuwei", origination.receive_material, **given, compared=True)
+            if line.one_of:
+                taken.add((line.one_of, line.guarantor_id))
 
     def _observe(
         self, case: int, facts: dict[str, str], evidence: str, reference: str, guarantor_id: int | None = None

@@ -19,7 +19,7 @@ from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.submission import submission
 from sancha.kit.errors import DomainError
 
-ASSIGN, INVESTIGATE = "origination.assign", "origination.investigate"
+ASSIGN, INVESTIGATE, COLLECT = "origination.assign", "origination.investigate", "origination.collect"
 REVIEW, APPROVE, EXCEPT, ACT = "origination.review", "origination.approve", "origination.except", "work.act"
 BACK = ("origination:detail", "application_id")
 
@@ -55,11 +55,41 @@ def facts(request: PageRequest, application_id: int) -> HttpResponse:
     )
     if done is None:
         return show_case(request, application_id, facts=form)
-    return go(request, _facts_url(application_id), said=_("记下 %(n)s 项。") % {"n": done["recorded"]})
+    return go(request, _tab_url(application_id, "facts"), said=_("记下 %(n)s 项。") % {"n": done["recorded"]})
 
 
-def _facts_url(application_id: int) -> str:
-    return reverse("origination:detail", args=[application_id]) + "?tab=facts"
+def _tab_url(application_id: int, tab: str) -> str:
+    return reverse("origination:detail", args=[application_id]) + f"?tab={tab}"
+
+
+@page(COLLECT)
+@post_only(*BACK)
+def receive_material(request: PageRequest, application_id: int) -> HttpResponse:
+    """收一样材料。"""
+    return _material(request, application_id, operations.receive_material, ("code", "guarantor_id", "compared"))
+
+
+@page(COLLECT)
+@post_only(*BACK)
+def compare_material(request: PageRequest, application_id: int) -> HttpResponse:
+    """与原件核对并签名。"""
+    return _material(request, application_id, operations.compare_material, ("code", "guarantor_id"))
+
+
+@page(COLLECT)
+@post_only(*BACK)
+def return_material(request: PageRequest, application_id: int) -> HttpResponse:
+    """退还一样材料，写明原因。"""
+    return _material(request, application_id, operations.return_material, ("code", "guarantor_id", "reason"))
+
+
+def _material(request: PageRequest, application_id: int, operation: Any, names: tuple[str, ...]) -> HttpResponse:
+    form = forms.MaterialForm(request.POST)
+    if form.is_valid():
+        given = {name: form.cleaned_data[name] for name in names}
+        if attempt(form, operation, **submission(request), application_id=application_id, **given) is not None:
+            return go(request, _tab_url(application_id, "materials"), said=_("已记下。"))
+    return show_case(request, application_id, collecting=form)
 
 
 @page(INVESTIGATE)
@@ -75,7 +105,7 @@ def add_guarantor(request: PageRequest, application_id: int) -> HttpResponse:
                 party_id=party.id, kind=form.cleaned_data["kind"],
             )  # fmt: skip
             if done is not None:
-                return go(request, _facts_url(application_id), said=_("已登记保证人，请逐项记他的事实。"))
+                return go(request, _tab_url(application_id, "facts"), said=_("已登记保证人，请逐项记他的事实。"))
     return show_case(request, application_id, guarantor=form)
 
 
@@ -90,7 +120,7 @@ def remove_guarantor(request: PageRequest, application_id: int, guarantor_id: in
             guarantor_id=guarantor_id, reason=form.cleaned_data["reason"],
         )  # fmt: skip
         if done is not None:
-            return go(request, _facts_url(application_id), said=_("已撤换，记录留着。"))
+            return go(request, _tab_url(application_id, "facts"), said=_("已撤换，记录留着。"))
     return show_case(request, application_id, plain=form)
 
 

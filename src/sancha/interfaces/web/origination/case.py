@@ -19,6 +19,7 @@ from sancha.apps.origination.queries import (
     CaseView,
     FactCell,
     asked_at,
+    case_materials,
     decided_now,
     offered,
     proposed_elements,
@@ -46,12 +47,23 @@ from sancha.rulebook.vocabulary import CustomerKind
 READ = "origination.view"
 TABS = {
     "overview": gettext_lazy("概况"),
+    "materials": gettext_lazy("材料"),
     "facts": gettext_lazy("事实"),
     "rules": gettext_lazy("规则裁定"),
     "trail": gettext_lazy("流程轨迹"),
 }
+TAB_OF_FORM = {"facts": "facts", "collecting": "materials"}
 OUTCOME_TONES = {"PASS": "green", "FAIL": "red", "UNKNOWN": "amber", "NOT_APPLICABLE": ""}
 EVIDENCE_TONES = {"CLAIMED": "amber", "SEEN": "blue", "CROSS_CHECKED": "green", "THIRD_PARTY": "green", "COMPUTED": ""}
+
+
+MATERIAL_STATES: dict[str, tuple[Any, str]] = {
+    "DONE": (gettext_lazy("齐"), "green"),
+    "UNCOMPARED": (gettext_lazy("没有与原件核对"), "red"),
+    "OTHER": (gettext_lazy("已有替代的一样"), ""),
+    "OWED": (gettext_lazy("缺"), "amber"),
+    "UNDECIDED": (gettext_lazy("待定"), ""),
+}
 
 
 @page(READ)
@@ -79,7 +91,7 @@ def show_case(request: PageRequest, application_id: int, **given: Form) -> HttpR
     """出一案的页面；``given`` 是填错了要原样还回去的表单。"""
     view = _view(request, application_id)
     tab = request.GET.get("tab", "")
-    tab = "facts" if "facts" in given else tab if tab in TABS else "overview"
+    tab = next((TAB_OF_FORM[name] for name in given if name in TAB_OF_FORM), tab if tab in TABS else "overview")
     path = reverse("origination:detail", args=[application_id])
     counts = {"facts": len(view.gaps) or None}
     context: dict[str, Any] = {
@@ -128,6 +140,12 @@ def _panel(request: PageRequest, view: CaseView, tab: str, given: dict[str, Form
             "may_observe": may,
             "gaps": view.gaps,
         }
+    if tab == "materials":
+        may = request.actor.may("origination.collect") and view.row.state in {"DRAFT", "REFERRED", "IN_PROGRESS"}
+        rows = case_materials(actor=request.actor, application_id=view.application.pk, on=request.business_date)
+        owing = [row for row in rows if row.state in {"OWED", "UNCOMPARED"}]
+        owed = len({(row.one_of or row.code, row.guarantor_id) for row in owing})
+        return {"materials": [(row, *MATERIAL_STATES[row.state]) for row in rows], "may_collect": may, "owed": owed}
     if tab == "rules":
         decided = decided_now(actor=request.actor, application_id=view.application.pk, on=request.business_date)
         kept = [(item, _verdict_table({"verdicts": item.verdicts}, narrow=True)) for item in view.rulings]

@@ -145,6 +145,15 @@ class AssignForm(Form):
         self.offer("assistant_id", [("", _("请选择")), *assistants])
 
 
+class MaterialForm(Form):
+    """收一样材料、与原件核对、退还。"""
+
+    code = forms.CharField(max_length=40)
+    guarantor_id = forms.IntegerField(required=False)
+    compared = forms.BooleanField(required=False)
+    reason = forms.CharField(max_length=200, required=False)
+
+
 class GuarantorForm(Form):
     """登记保证人：客户号。"""
 

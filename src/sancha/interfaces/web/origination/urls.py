@@ -21,6 +21,9 @@ urlpatterns = [
     path(
         "<int:application_id>/guarantors/<int:guarantor_id>/remove/", acting.remove_guarantor, name="remove-guarantor"
     ),
+    path("<int:application_id>/materials/receive/", acting.receive_material, name="receive-material"),
+    path("<int:application_id>/materials/compare/", acting.compare_material, name="compare-material"),
+    path("<int:application_id>/materials/return/", acting.return_material, name="return-material"),
     path("<int:application_id>/finish/", acting.finish, name="finish"),
     path("<int:application_id>/review/", acting.review, name="review"),
     path("<int:application_id>/approve/", acting.approve, name="approve"),
