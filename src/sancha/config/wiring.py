@@ -21,13 +21,15 @@ from sancha.apps.origination.queries import find_application
 from sancha.apps.origination.steps import ROOT as APPLICATION_ROOT
 from sancha.apps.origination.steps import step_kinds
 from sancha.apps.parties.departing import register_eraser, register_hold_finder, register_mover
-from sancha.apps.parties.kinds import ERASURE_CHECK, MERGE_CHECK
-from sancha.apps.parties.operations import decide_erasure, decide_merge
+from sancha.apps.parties.exposure import register_exposure_source
+from sancha.apps.parties.kinds import ERASURE_CHECK, MERGE_CHECK, RISK_CHECK, RISK_REVIEW_CHECK
+from sancha.apps.parties.operations import decide_erasure, decide_merge, decide_risk_entry, decide_risk_review
 from sancha.apps.products.kinds import PRODUCT_CHECK
 from sancha.apps.products.operations import decide_draft
 from sancha.apps.recovery.kinds import FOLLOW_UP
 from sancha.apps.servicing import events as loan_events
 from sancha.apps.servicing.customers import erase_customer, holds_on_erasure, move_loans
+from sancha.apps.servicing.exposures import exposures
 from sancha.apps.servicing.kinds import ADJUSTMENT_CHECK
 from sancha.apps.servicing.operations import importing
 from sancha.apps.servicing.operations.adjusting import adjust_loan
@@ -63,9 +65,14 @@ def connect() -> None:
     register_closer(ERASURE_CHECK.code, decide_erasure)
     register_kind(MERGE_CHECK)
     register_closer(MERGE_CHECK.code, decide_merge)
+    register_kind(RISK_CHECK)
+    register_closer(RISK_CHECK.code, decide_risk_entry)
+    register_kind(RISK_REVIEW_CHECK)
+    register_closer(RISK_REVIEW_CHECK.code, decide_risk_review)
     register_hold_finder(holds_on_erasure)
     register_eraser(erase_customer)
     register_mover(move_loans)
+    register_exposure_source(exposures)
     register_kind(PRODUCT_CHECK)
     register_closer(PRODUCT_CHECK.code, decide_draft)
     register_kind(MANDATE_CHECK)

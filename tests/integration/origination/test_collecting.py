@@ -122,5 +122,5 @@ def test_the_list_takes_the_same_statements_with_two_guarantors(
 ) -> None:
     desk.collect(one)
     desk.guarantor(one, desk.farmer(901, name="赵有田"))
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(21):
         queries.case_materials(actor=desk.lead, application_id=one, on=desk.today)

@@ -242,5 +242,5 @@ def test_every_gate_keeps_its_ruling_and_proposals_their_authors(desk: Desk, man
 
 def test_a_case_is_viewed_in_a_fixed_number_of_statements(desk: Desk, django_assert_max_num_queries) -> None:
     one, reader = desk.to("REVIEW"), desk.reviewer
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(25):
         queries.view_case(actor=reader, application_id=one, on=desk.today)

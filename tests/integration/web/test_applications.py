@@ -20,7 +20,7 @@ from tests.support.applications import FORM, GUARANTOR, SURVEY, Desk, case, open
 from tests.support.factories_access import County, fresh_key
 from tests.support.mandates import grant_mandate
 
-LIST_BUDGET, CASE_BUDGET = 8, 24
+LIST_BUDGET, CASE_BUDGET = 8, 30
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """本案的事实：记下的、系统算得的，合成规则要的样子；填写的文字读成事实的值。
 
-记下的同一项以后记者为准；系统算得的盖过记下的——年龄由证件与日期定，不由人说。
+记下的同一项以后记者为准；系统算得的盖过记下的——年龄由证件与日期定，不由人说；名单与在贷查得到的，不许填成没有。
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any
 
 from sancha.apps.origination.models import Application, CaseFact, CaseGuarantor
-from sancha.apps.parties.queries import applicant_marks
+from sancha.apps.parties import queries as parties
 from sancha.kernel.money import MoneyError, parse_yuan
 from sancha.kit.errors import DomainError
 from sancha.rulebook.evaluation import years_between
@@ -52,20 +52,26 @@ COMPUTED: Mapping[str, Callable[[Case], Any]] = {
     "loan.amount_fen": lambda case: case.application.amount_fen,
     "loan.guarantee": lambda case: case.application.guarantee or None,
 }
-"""系统算得的事实；别的应用知道的（名单、在贷笔数）由 ``register_fact`` 添上。"""
-
-_registered: dict[str, Callable[[Case], Any]] = {}
+"""系统算得的事实：不由人填。"""
 
 
-def register_fact(code: str, finder: Callable[[Case], Any]) -> None:
-    """登记一项由系统查得的事实：``finder(case)`` 给出值，查不出为 ``None``。"""
-    known = _registered.setdefault(code, finder)
-    assert known is finder, f"two finders of fact {code}"
+def _found_on_record(case: Case) -> dict[str, tuple[Any, str]]:
+    """本系统查得到的不利事实。查不到不等于没有（别家的贷款、没录的家人），所以照样问人，只是查到的不许说成没有。"""
+    party_id = case.application.party_id
+    causes = {hit.cause for hit in parties.hits(on=case.on, party_id=party_id)}
+    loans = parties.open_loans_of_family(party_id, on=case.on)
+    program = packs()[case.application.program].name
+    same = [loan.number for loan in loans if loan.program == program]
+    return {
+        "applicant.on_court_list": ("COURT_DISHONEST" in causes, "法院失信名单"),
+        "applicant.disputes_with_post": ("DISPUTE" in causes, "风险名单"),
+        "household.open_microloans": (len(same), "借据 " + "、".join(same)),
+    }
 
 
 def computed_codes() -> frozenset[str]:
     """系统算得、不必人填的事实。"""
-    return frozenset(COMPUTED) | _registered.keys() | {GUARANTORS}
+    return frozenset(COMPUTED) | {GUARANTORS}
 
 
 def askable_at(program: str, stage: Stage, on: date) -> list[FactDefinition]:
@@ -194,7 +200,7 @@ def case_document(application: Application, *, on: date) -> Document:
     """规则要的案情；查询条数与事实、保证人多少无关。"""
     found = latest(CaseFact.objects.filter(application=application))
     guarantors = list(CaseGuarantor.objects.filter(application=application, removed_on__isnull=True).order_by("pk"))
-    births = applicant_marks([application.party_id, *(row.party_id for row in guarantors)])
+    births = parties.applicant_marks([application.party_id, *(row.party_id for row in guarantors)])
     kind, birth = births[application.party_id]
     case = Case(application, kind, birth, on)
     document: Document = {
@@ -202,9 +208,12 @@ def case_document(application: Application, *, on: date) -> Document:
         for (holder, code), fact in found.items()
         if holder is None
     }
-    for code, finder in {**COMPUTED, **_registered}.items():
+    for code, finder in COMPUTED.items():
         if (value := finder(case)) is not None:
             document[code] = {"value": stored(value), "evidence": Evidence.COMPUTED.value, "reference": ""}
+    for code, (value, reference) in _found_on_record(case).items():
+        if value and value >= (document[code]["value"] if code in document else 0):
+            document[code] = {"value": value, "evidence": Evidence.COMPUTED.value, "reference": reference[:200]}
     if guarantors or application.guarantee in NEED_GUARANTORS:
         records = [_guarantor_record(row, found, births[row.party_id][1], on) for row in guarantors]
         document[GUARANTORS] = {

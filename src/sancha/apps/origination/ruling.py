@@ -34,6 +34,9 @@ def foresee(application: Application, *, on: date) -> Decided:
     document = case_document(application, on=on)
     answers = readable(askable_at(application.program, Stage.INTAKE, on), typed)
     for code, value in answers.items():
+        held = document.get(code)
+        if held is not None and held["evidence"] == Evidence.COMPUTED and held["value"] >= value:
+            continue
         document[code] = {"value": stored(value), "evidence": Evidence.CLAIMED.value, "reference": "申请表"}
     with suppress(MoneyError):
         document["loan.amount_fen"] = {
@@ -74,10 +77,17 @@ def failures(decided: Decided, effect: Effect | None = None) -> list[dict[str, A
 
 
 def require_known(decided: Decided) -> None:
-    """没有待补的事实。
+    """有规则可依，也没有待补的事实。
 
-    :raises DomainError: 逐项写明缺什么、向谁要。
+    :raises DomainError: 这一天这一环节一条规则也没有；缺事实的逐项写明缺什么、向谁要。
     """
+    if not decided["verdicts"]:
+        raise DomainError(
+            "NO_RULES_IN_FORCE",
+            "这一天这一环节没有一条有效的规则，没有依据可以裁定。",
+            clause="POL-14",
+            fix="请核对方案与规则库的起效日期。",
+        )
     if not decided["missing"]:
         return
     asks = "；".join(item["ask"] for item in decided["missing"])

@@ -61,7 +61,6 @@ class RelationKind(models.TextChoices):
     CHILD = "CHILD", "子女"
     SIBLING = "SIBLING", "兄弟姐妹"
     OTHER_RELATIVE = "OTHER_RELATIVE", "其他亲属"
-    HOUSEHOLD_MEMBER = "HOUSEHOLD_MEMBER", "家庭成员"
     GROUP_MEMBER = "GROUP_MEMBER", "联保小组成员"
     GUARANTOR = "GUARANTOR", "保证人"
     EMPLOYER = "EMPLOYER", "雇主"
@@ -154,6 +153,40 @@ class PartyRelation(DatedRecord):
     note = models.CharField(max_length=200, blank=True)
 
 
+class HouseholdRole(models.TextChoices):
+    """家庭成员的身份：是户主的什么人。"""
+
+    HEAD = "HEAD", "户主"
+    SPOUSE = "SPOUSE", "配偶"
+    CHILD = "CHILD", "子女"
+    PARENT = "PARENT", "父母"
+    GRANDPARENT = "GRANDPARENT", "祖父母"
+    GRANDCHILD = "GRANDCHILD", "孙子女"
+    SIBLING = "SIBLING", "兄弟姐妹"
+    OTHER = "OTHER", "其他成员"
+
+
+class HouseholdMember(DatedRecord):
+    """家庭成员：``household`` 是类别为家庭的客户，家庭台账就是它的信用档案。离开家庭是一条 ``valid_to`` 已填的新记录。
+
+    成员是客户的指向他的档；老人、孩子多半没有档，只记 ``name``。``labors`` 是劳动力（农户贷款要数）。
+    """
+
+    household = models.ForeignKey(Party, on_delete=models.PROTECT, related_name="household_members")
+    party = models.ForeignKey(Party, null=True, on_delete=models.PROTECT, related_name="household_memberships")
+    name = models.CharField(max_length=100, blank=True)
+    role = models.CharField(max_length=16, choices=HouseholdRole.choices)
+    labors = models.BooleanField("劳动力")
+    note = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(party__isnull=True) ^ models.Q(name=""), name="parties_member_one_name"
+            ),
+        ]
+
+
 class PartyFileEntry(models.Model):
     """信用档案条目：一件事实，注明来源；只增不改，更正是新条目（``corrects``）。"""
 
@@ -244,4 +277,103 @@ class MergeRequest(models.Model):
                 fields=["duplicate"], condition=models.Q(state="OPEN"), name="parties_one_open_merge"
             ),
             models.CheckConstraint(condition=~models.Q(survivor=models.F("duplicate")), name="parties_merge_of_two"),
+        ]
+
+
+class RiskCause(models.TextChoices):
+    """列入名单的原因。"""
+
+    FALSE_INFORMATION = "FALSE_INFORMATION", "经核实提供虚假资料"
+    MALICIOUS_DEFAULT = "MALICIOUS_DEFAULT", "恶意拖欠"
+    DISPUTE = "DISPUTE", "与本机构有纠纷或债务"
+    COURT_DISHONEST = "COURT_DISHONEST", "法院失信被执行人"
+
+
+class RiskEffect(models.TextChoices):
+    """名单的效力。"""
+
+    REFUSE = "REFUSE", "不予办理"
+    CAUTION = "CAUTION", "谨慎办理"
+
+
+class RiskState(models.TextChoices):
+    """名单状态。期满不是状态：``valid_to`` 到了就不再命中。"""
+
+    PROPOSED = "PROPOSED", "待复核"
+    IN_FORCE = "IN_FORCE", "在列"
+    RETURNED = "RETURNED", "未列入"
+    RELEASED = "RELEASED", "已解除"
+
+
+class RiskEntry(models.Model):
+    """风险名单的一条：原因、证据、本人陈述、期限、解除；不是一列了之的黑名单。
+
+    ``identity_digest`` 是证件唯一键的 SHA-256：还不是客户的人也对得上，而表、备份与清单里没有号码。
+    号码空间小，摘要可以穷举，所以它仍是个人信息，依法删除时一并删去。
+    法院名单的 ``source_ref`` 是案号，``source_on`` 是所据名单的日期；期限随法院，不设 ``valid_to``。
+    """
+
+    party = models.ForeignKey(Party, null=True, on_delete=models.PROTECT, related_name="risk_entries")
+    name = models.CharField("姓名或名称", max_length=100)
+    identity_digest = models.CharField(max_length=64, blank=True, db_index=True)
+    id_shown = models.CharField("证件号码（遮蔽）", max_length=40, blank=True)
+    cause = models.CharField(max_length=20, choices=RiskCause.choices)
+    effect = models.CharField(max_length=10, choices=RiskEffect.choices)
+    evidence = models.CharField("认定与证据", max_length=500)
+    hearing = models.CharField("本人陈述", max_length=500, blank=True)
+    valid_from = models.DateField()
+    valid_to = models.DateField(null=True)
+    source_ref = models.CharField(max_length=80, blank=True)
+    source_on = models.DateField(null=True)
+    institution = models.ForeignKey("access.Institution", on_delete=models.PROTECT, related_name="+")
+    state = models.CharField(max_length=10, choices=RiskState.choices, default=RiskState.PROPOSED)
+    proposed_by_id = models.BigIntegerField(null=True)
+    proposed_on = models.DateField()
+    decided_by_id = models.BigIntegerField(null=True)
+    decided_on = models.DateField(null=True)
+    released_on = models.DateField(null=True)
+    release_reason = models.CharField(max_length=200, blank=True)
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["state", "-id"], name="parties_risk_state")]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(valid_to__isnull=True) | models.Q(valid_to__gt=models.F("valid_from")),
+                name="parties_risk_period",
+            ),
+            models.UniqueConstraint(
+                fields=["identity_digest", "source_ref"],
+                condition=models.Q(state="IN_FORCE") & ~models.Q(source_ref=""),
+                name="parties_risk_case_once",
+            ),
+        ]
+
+
+class RiskReviewKind(models.TextChoices):
+    """复查的缘由。"""
+
+    OBJECTION = "OBJECTION", "本人异议"
+    RELEASE = "RELEASE", "申请解除"
+
+
+class RiskReview(models.Model):
+    """对一条在列名单的异议或解除申请：同意即解除，退回即维持；每一次都留着。"""
+
+    entry = models.ForeignKey(RiskEntry, on_delete=models.PROTECT, related_name="reviews")
+    kind = models.CharField(max_length=10, choices=RiskReviewKind.choices)
+    statement = models.CharField("理由", max_length=500)
+    state = models.CharField(max_length=10, choices=RequestState.choices, default=RequestState.OPEN)
+    requested_by_id = models.BigIntegerField()
+    requested_on = models.DateField()
+    decided_by_id = models.BigIntegerField(null=True)
+    decided_on = models.DateField(null=True)
+    answer = models.CharField("答复", max_length=500, blank=True)
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["entry"], condition=models.Q(state="OPEN"), name="parties_one_open_risk_review"
+            ),
         ]

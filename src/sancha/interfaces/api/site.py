@@ -27,6 +27,7 @@ from sancha.interfaces.api.endpoints import open_to_all
 from sancha.interfaces.api.imports.routes import router as imports
 from sancha.interfaces.api.ledger.routes import router as ledger
 from sancha.interfaces.api.origination.routes import router as origination
+from sancha.interfaces.api.parties.risks import router as risks
 from sancha.interfaces.api.parties.routes import router as parties
 from sancha.interfaces.api.products.routes import router as products
 from sancha.interfaces.api.rulebook.routes import router as rulebook
@@ -38,7 +39,7 @@ from sancha.interfaces.api.work.routes import router as work
 from sancha.rulebook.vocabulary import LABELS, CustomerKind, GuaranteeKind, label
 
 ROUTERS = (
-    access, authority, businessday, parties, products, origination, agreements, servicing,
+    access, authority, businessday, parties, risks, products, origination, agreements, servicing,
     work, ledger, cashdesk, dayclose, imports, rulebook, calculator, webhooks, audit, system,
 )  # fmt: skip
 PREFIX = "api/v1"

@@ -67,6 +67,7 @@ birth 出生日期
 birth_year 出生年份
 body 正文
 book 账面余额（元）
+book_number 户口簿号，可空
 booked_on 记账日：凭证的营业日
 built_in 是否随系统带的
 business_date 营业日
@@ -76,12 +77,14 @@ by_name 经手人
 capacity 以什么身份签：BORROWER 借款人，SPOUSE 配偶，GUARANTOR 保证人
 capacity_name 签字身份的名称
 card_id 价目编号，空为产品默认
+case 执行案号
 category 类别
 category_name 类别名称
 cause 原因代码
 certificate 资格证书号
 certificate_id 证书编号
 certificate_until 证书止日（不含）
+cause_name 列入名单的原因（中文）
 changed 变化的个数
 changes 改动的栏目与新值
 channel 渠道或方式
@@ -93,6 +96,7 @@ checks 逐项检查
 choices 可选的值：代码 → 名称
 chosen 批准的要素，不填照最近一份建议
 citation 引用写法
+claimed_only 只凭自述的事项代码
 class_from 五级分类不好于（1 正常 … 5 损失）
 clause 依据的条款
 clauses 依据的条款代码
@@ -108,6 +112,7 @@ committed_by 转入人
 committed_on 转入日
 compared 复印件须与原件核对；收时为真即当场核对
 compared_by 谁与原件核对
+complete 是否全份：全份上没有的旧条即解除
 component 成分：penalty、compound、fee、interest、principal
 component_name 成分
 compound 复利（元）
@@ -180,7 +185,8 @@ due_today 今日到期数
 duplicate_id 要并入的客户编号
 duplicates 重复跳过的笔数
 duties 职责
-effect_name 不符合时怎么办
+effect_name 不符合时怎么办；名单的效力（中文）
+effect 名单的效力：REFUSE 不予办理，CAUTION 谨慎办理
 effective_from 起效日
 effective_to 失效日（不含），空为现行
 elements 借款要素
@@ -190,7 +196,7 @@ entered_by 录入人编号
 entered_by_name 录入人
 entered_on 录入日
 entries 信用档案条目
-entry_id 信用档案条目编号
+entry_id 信用档案条目或名单条目的编号
 erased_on 个人信息删除日，空为没有删
 error 没成的原因
 errors 逐处错误
@@ -250,6 +256,8 @@ guarantor_id 本案保证人的编号，申请人一方的为空
 guarantors 本案的保证人
 handing_over_until 换密钥的交接期止于何时，其间新旧密钥各签一个
 head 表头
+head_id 户主的客户编号
+hearing 本人陈述：何时怎么说，或何时通知而未答
 held 是否被隔离；日终结果中为隔离笔数
 held_reason 隔离原因
 holder 谁的
@@ -257,9 +265,11 @@ holding 任职
 holding_id 任职编号
 holdings 任职
 holidays 放假天数
+household_id 家庭的客户编号
 id 编号
 id_kind 证件类别
 id_number 证件号码（查询结果里遮蔽）
+id_shown 证件号码（遮蔽）
 imported 新导入的笔数
 in 收入（元）
 in_force 今天是否有效
@@ -296,6 +306,8 @@ known 是否知道
 known_at 按那天当时所知（其后才录的事实不算）
 known_on 只用那天及以前录入的
 label 名称
+laborers 劳动力人数
+labors 是否劳动力
 last 止日（含）
 last_checked 最近核对日
 last_delivered_at 最近一次送达的时刻
@@ -331,6 +343,8 @@ max_months 最长期限（月）
 may 能不能
 may_act 当前岗位能否办理
 media_type 媒体类型
+member_id 家庭成员记录编号
+members 家庭成员
 memo 备注
 message 说明
 met_by 谁落实的
@@ -483,7 +497,8 @@ receipt 收款
 receipt_id 已登记的收款编号
 receipts 新挂账的收款笔数
 received_at 收到时刻
-received_by 受理人
+received_by 受理人；收件人
+received_on 收到之日
 recorded 记下的项数
 recorded_at 录入时刻
 recorded_by 录入人
@@ -493,6 +508,8 @@ ref 外部编号
 reference 批内序号
 relation_id 关系编号
 relations 在期的关系
+release_reason 解除的理由
+released_on 解除日，空为没有解除
 relevel 是否重算每期还款额
 remark 备注
 reopen_overdue 把逾期本息移回计划
@@ -510,6 +527,7 @@ returned 已退回（元）
 reversed_by 冲正它的事实序号
 reversed_by_id 冲回它的凭证编号
 reverses_id 所冲回的凭证编号
+review_id 名单复查编号
 revision 版本号
 revoked_at 撤销时刻
 role 角色
@@ -553,6 +571,8 @@ size 页长；证据时为字节数
 source 来源
 source_name 来源名称
 spouse_signs 是否须配偶签字
+source_on 所据名单的日期
+source_ref 案号
 spread_bp LPR 加点（基点）
 stage 进行到哪一段
 stage_name 环节名称
@@ -568,6 +588,7 @@ starts_to 起息日不晚于
 state 状态代码
 state_name 状态
 stated 原系统所说的余额（元）
+statement 异议或解除的理由
 status 状态代码
 status_code 对方回的 HTTP 状态码，没有得到为空
 status_name 状态
@@ -609,6 +630,7 @@ to_days 账龄至（天），空为以上
 token 令牌明文，只在这一次响应里
 token_id 令牌编号
 topic 事项代码
+topics 事项数
 total 总条数；金额时为合计（元）
 total_amount 筛选结果的金额合计（元）
 totals 筛选结果的合计

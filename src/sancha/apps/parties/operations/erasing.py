@@ -16,6 +16,7 @@ from sancha.apps.parties.kinds import ERASURE_CHECK
 from sancha.apps.parties.models import (
     ErasureGround,
     ErasureRequest,
+    HouseholdMember,
     IdKind,
     MergeRequest,
     Party,
@@ -25,8 +26,10 @@ from sancha.apps.parties.models import (
     PartyRelation,
     PartyReveal,
     RequestState,
+    RiskEntry,
+    RiskReview,
 )
-from sancha.apps.parties.operations.checks import locked_party, require_reason
+from sancha.apps.parties.operations.checks import index_names, locked_party, require_reason
 from sancha.apps.work import operations as work
 from sancha.kit.actor import Actor
 from sancha.kit.clock import now
@@ -151,7 +154,8 @@ def _departing(party: Party) -> Departing:
 
 def _erase(departing: Departing, on: date) -> dict[str, int]:
     counts = erase_everywhere(departing)
-    counts |= _erase_own(departing, on)
+    for table, count in _erase_own(departing, on).items():
+        counts[table] = counts.get(table, 0) + count
     subjects = [f"party:{pk}" for pk in departing.party_ids]
     if forgotten := forget_results(subjects, ("shown",), ERASED):
         counts["kit_idempotency"] = forgotten
@@ -163,6 +167,8 @@ def _erase(departing: Departing, on: date) -> dict[str, int]:
 def _erase_own(departing: Departing, on: date) -> dict[str, int]:
     """本应用的表：主档只剩客户号，档案、联系方式、关系说明、查看理由都清空，检索索引删去。"""
     ids = departing.party_ids
+    _scrub_households(departing)
+    risks = list(queries.entries_of(ids).values_list("pk", flat=True))
     counts = {
         "parties_partybigram": PartyBigram.objects.filter(party_id__in=ids).delete()[0],
         "parties_party": Party.objects.filter(pk__in=ids).update(
@@ -184,10 +190,33 @@ def _erase_own(departing: Departing, on: date) -> dict[str, int]:
         "parties_partyrelation": PartyRelation.objects.filter(Q(party_id__in=ids) | Q(other_id__in=ids)).update(
             note=""
         ),
+        "parties_householdmember": HouseholdMember.objects.filter(household_id__in=ids, party=None).update(
+            name=ERASED, note=""
+        )
+        + HouseholdMember.objects.filter(party_id__in=ids).update(note=""),
+        "parties_riskreview": RiskReview.objects.filter(entry_id__in=risks).update(statement=ERASED, answer=""),
+        "parties_riskentry": RiskEntry.objects.filter(pk__in=risks).update(
+            name=ERASED, identity_digest="", id_shown="", evidence=ERASED, hearing="", release_reason=""
+        ),
         "parties_partyreveal": PartyReveal.objects.filter(party_id__in=ids).update(reason=ERASED),
     }
     for merge in MergeRequest.objects.filter(Q(survivor_id__in=ids) | Q(duplicate_id__in=ids)):
         MergeRequest.objects.filter(pk=merge.pk).update(reason=departing.scrubbed(merge.reason))
     for asked in ErasureRequest.objects.filter(party_id__in=ids):
         ErasureRequest.objects.filter(pk=asked.pk).update(reason=departing.scrubbed(asked.reason))
+    # An entry made before he was a customer has tasks that do not point to his file.
+    counts |= work.erase_tasks(
+        party_ids=(), roots=[("risk_entry", pk) for pk in risks], scrub=departing.scrubbed, mark=ERASED
+    )
     return {table: count for table, count in counts.items() if count}
+
+
+def _scrub_households(departing: Departing) -> None:
+    """他所在的户以他命名的，换掉名字并重建检索；同户没有档的成员不动，那是别人。"""
+    homes = HouseholdMember.objects.filter(party_id__in=departing.party_ids).values("household_id")
+    for home in Party.objects.filter(pk__in=homes):
+        name = departing.scrubbed(home.name)
+        if name != home.name:
+            Party.objects.filter(pk=home.pk).update(name=name)
+            PartyBigram.objects.filter(party=home).delete()
+            index_names([(home.pk, name)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+from sancha.apps.parties import queries
 from sancha.apps.parties.departing import move_everywhere
 from sancha.apps.parties.kinds import MERGE_CHECK
 from sancha.apps.parties.models import (
@@ -23,6 +24,7 @@ from sancha.kit.actor import Actor
 from sancha.kit.clock import now
 from sancha.kit.errors import Conflict, DomainError
 from sancha.kit.operation import operation
+from sancha.rulebook.vocabulary import CustomerKind
 
 MERGED = "party.merged"
 
@@ -47,6 +49,7 @@ def request_merge(
             value=duplicate.number,
             fix="先更正其中一档的类别。",
         )
+    _one_household(survivor, duplicate, on)
     waiting = MergeRequest.objects.filter(state=RequestState.OPEN)
     if any(
         waiting.filter(**{side: party}).exists()
@@ -131,6 +134,19 @@ def _two(actor: Actor, survivor_id: int, duplicate_id: int) -> tuple[Party, Part
     return survivor, duplicate
 
 
+def _one_household(survivor: Party, duplicate: Party, on: date) -> None:
+    """两档在两户里的，先弄清他在哪一户：并档之后一个人只在一户。"""
+    homes = {queries.household_id_of(party.pk, on=on) for party in (survivor, duplicate)} - {None}
+    if survivor.kind != CustomerKind.HOUSEHOLD and len(homes) > 1:
+        raise Conflict(
+            "MERGE_TWO_HOUSEHOLDS",
+            "两档分别在两户家庭里。",
+            field="duplicate_id",
+            value=duplicate.number,
+            fix="先在其中一户办理离户，再合并。",
+        )
+
+
 def _merge(actor: Actor, request: MergeRequest, on: date) -> dict[str, int]:
     survivor, duplicate = request.survivor, request.duplicate
     for party in sorted([survivor, duplicate], key=lambda one: one.pk):
@@ -143,6 +159,7 @@ def _merge(actor: Actor, request: MergeRequest, on: date) -> dict[str, int]:
                 value=held.number,
                 fix="请退回，重新申请。",
             )
+    _one_household(survivor, duplicate, on)
     moved = move_everywhere(duplicate.pk, survivor.pk)
     moved |= work.move_tasks(duplicate_id=duplicate.pk, survivor_id=survivor.pk)
     places = {duplicate.institution_id, *duplicate.presences.values_list("institution_id", flat=True)}

@@ -14,6 +14,8 @@ from sancha.kit.clock import now
 from sancha.kit.errors import Conflict, DomainError, NotFound
 from sancha.kit.operation import operation
 
+LINEAGE = {RelationKind.PARENT, RelationKind.CHILD}
+
 
 @operation("parties.add_contact", permission="parties.edit")
 def add_contact(
@@ -42,7 +44,7 @@ def add_contact(
         )
     party = locked_party(actor, party_id)
     if replaces is not None:
-        _end(queries.standing(PartyContact.objects.filter(party=party, pk=replaces)), actor, on)
+        end_record(queries.standing(PartyContact.objects.filter(party=party, pk=replaces)), actor, on)
     row = PartyContact.objects.create(
         party=party,
         channel=channel,
@@ -62,7 +64,7 @@ def add_relation(
 ) -> dict[str, Any]:
     """添关系：``other`` 是 ``party`` 的什么人。同一对同一种关系在期的只有一条。
 
-    :raises DomainError: 关系不对、与自己。
+    :raises DomainError: 关系不对、与自己、父母子女成了环。
     :raises Conflict: 已有同样的关系。
     """
     if kind not in RelationKind.values:
@@ -77,6 +79,8 @@ def add_relation(
         raise DomainError(
             "RELATION_TO_SELF", "不能与自己建立关系。", field="other_id", value=other_id, fix="选另一位客户。"
         )
+    # Both, the lower number first: two clerks writing the two halves of a circle at once would each see none.
+    list(Party.objects.select_for_update().filter(pk__in=[party_id, other_id]).order_by("pk"))
     party = locked_party(actor, party_id)
     # The other one may belong to another institution: a spouse is a spouse wherever he or she borrows.
     other = Party.objects.filter(pk=other_id).first()
@@ -84,6 +88,8 @@ def add_relation(
         raise NotFound(
             "PARTY_NOT_FOUND", f"没有编号为 {other_id} 的客户。", field="other_id", value=other_id, fix="先登记此人。"
         )
+    if kind in LINEAGE:
+        _no_circle(party, other, kind, valid_from)
     same = queries.standing(PartyRelation.objects.filter(party=party, other=other, kind=kind))
     if same.filter(valid_to__isnull=True).exists():
         raise Conflict(
@@ -113,11 +119,27 @@ def end_relation(
     """
     require_reason(reason)
     party = locked_party(actor, party_id)
-    row = _end(queries.standing(PartyRelation.objects.filter(party=party, pk=relation_id)), actor, on, valid_to, reason)
+    row = end_record(
+        queries.standing(PartyRelation.objects.filter(party=party, pk=relation_id)), actor, on, valid_to, reason
+    )
     return {"subject": f"party:{party.pk}", "relation_id": row.pk}
 
 
-def _end(rows: Any, actor: Actor, on: date, valid_to: date | None = None, reason: str = "") -> Any:
+def _no_circle(party: Party, other: Party, kind: str, on: date) -> None:
+    """没有人是自己的祖辈。"""
+    child, parent = (party.pk, other.pk) if kind == RelationKind.PARENT else (other.pk, party.pk)
+    if child in queries.ancestor_ids(parent, on=on):
+        raise DomainError(
+            "PARENTS_IN_CIRCLE",
+            f"客户 {other.number} 与 {party.number} 的父母子女关系成了环：一个人成了自己的祖辈。",
+            field="other_id",
+            value=other.pk,
+            fix="核对谁是父母、谁是子女；录反了的先结束旧关系。",
+        )
+
+
+def end_record(rows: Any, actor: Actor, on: date, valid_to: date | None = None, reason: str = "") -> Any:
+    """写一条 ``valid_to`` 已填的新记录，盖过在期的那条；旧记录一个字不动。"""
     row = rows.filter(valid_to__isnull=True).first()
     if row is None:
         raise NotFound("RECORD_NOT_FOUND", "没有这条在期的记录。", fix="刷新后从列表选择。")

@@ -190,6 +190,12 @@ def guaranteed_by(party_ids: Iterable[int]) -> list[int]:
     return sorted(set(rows.values_list("party_id", flat=True)))
 
 
+def guarantors_on(party_ids: Iterable[int], *, on: date) -> list[tuple[int, int]]:
+    """某日在期的担保关系：``(借款人, 担保人)``，担保人在 ``party_ids`` 里。"""
+    rows = standing(PartyRelation.objects.filter(other_id__in=list(party_ids), kind=RelationKind.GUARANTOR))
+    return sorted(set(rows.filter(valid_on(on)).values_list("party_id", "other_id")))
+
+
 def list_parties(*, actor: Actor, filters: PartyFilter, page: int = 1, size: int = 50) -> Page[PartyRow]:
     """客户清单（遮蔽），新建的在前。两条语句。"""
     actor.require("parties.view")
@@ -289,7 +295,7 @@ def _relations(family: tuple[int, ...], on: date, known_on: date | None = None) 
     rows = standing(PartyRelation.objects.filter(between), known_on=known_on).exclude(
         party_id__in=family, other_id__in=family
     )
-    rows = rows.filter(_valid_on(on)).select_related("party__merged_into", "other__merged_into").order_by("kind", "pk")
+    rows = rows.filter(valid_on(on)).select_related("party__merged_into", "other__merged_into").order_by("kind", "pk")
     return [_relation(row, family) for row in rows]
 
 
@@ -407,10 +413,11 @@ def standing(rows: Any, *, known_on: date | None = None) -> Any:
 
 
 def _current(rows: Any, on: date) -> Any:
-    return standing(rows).filter(_valid_on(on)).order_by("pk")
+    return standing(rows).filter(valid_on(on)).order_by("pk")
 
 
-def _valid_on(on: date) -> Q:
+def valid_on(on: date) -> Q:
+    """某日在期的条件。"""
     return Q(valid_from__lte=on) & (Q(valid_to__isnull=True) | Q(valid_to__gt=on))
 
 

@@ -19,8 +19,10 @@ from sancha.apps.parties.models import (
     PartyFileEntry,
     PartyRelation,
     RequestState,
+    RiskCause,
 )
 from sancha.apps.parties.queries.looking import PartyRow, family_ids, row_of, standing
+from sancha.apps.parties.queries.risks import entries_of, in_force_on
 from sancha.kit.errors import NotFound
 from sancha.rulebook.vocabulary import CustomerKind, label
 
@@ -98,7 +100,11 @@ def holds_on_party(party: Party, *, on: date) -> list[Hold]:
     if party.kind in {CustomerKind.COMPANY, CustomerKind.GROUP}:
         return [Hold("kind", f"{label(CustomerKind(party.kind))}的资料不是个人信息", "PIPL-47")]
     family = family_ids(party.pk)
-    return holds_on(family, tuple(former_names(family)), on)
+    listed = [
+        Hold("risk", f"在风险名单上（{RiskCause(entry.cause).label}）", "PIPL-47", entry.valid_to)
+        for entry in entries_of(family).filter(in_force_on(on))
+    ]
+    return listed + holds_on(family, tuple(former_names(family)), on)
 
 
 def former_names(party_ids: Iterable[int]) -> list[str]:

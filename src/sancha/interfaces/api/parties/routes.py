@@ -220,3 +220,47 @@ act(
     status=201,
     example={"duplicate_id": 2, "reason": "同一人先后凭护照、身份证建档"},
 )
+
+
+@ask(router, "/parties/{party_id}/household", "parties.view", "某日的家庭", reply=queries.HouseholdInfo, many=True)
+def household(request: HttpRequest, *, party_id: Id, on: Day | None = None) -> Any:
+    """这位客户某日所在的户：成员与劳动力数。不在任何一户返回空数组。"""
+    caller = caller_of(request)
+    found = queries.find_household(actor=caller.actor, party_id=party_id, on=on or caller.business_date)
+    return [found] if found else []
+
+
+act(
+    router,
+    "/households",
+    operations.open_household,
+    "立户",
+    reply=done("HouseholdDone", household_id=int, number=str, member_id=int),
+    status=201,
+    example={"head_id": 1, "valid_from": "2020-05-01", "labors": True, "book_number": "510822001"},
+)
+act(
+    router,
+    "/households/{household_id}/members",
+    operations.add_household_member,
+    "添家庭成员",
+    reply=done("HouseholdMemberDone", member_id=int),
+    status=201,
+    example={"name": "王小明", "role": "CHILD", "labors": False, "valid_from": "2020-05-01"},
+)
+act(
+    router,
+    "/households/{household_id}/members/{member_id}/end",
+    operations.end_household_member,
+    "成员离户",
+    reply=done("HouseholdMemberEnded", member_id=int),
+    example={"valid_to": "2026-03-01", "reason": "结婚分户另过"},
+)
+
+
+@ask(router, "/parties/{party_id}/information-gap", "parties.view", "信息缺口", reply=queries.InformationGap)
+def information_gap(request: HttpRequest, *, party_id: Id) -> Any:
+    """信用档案里一共几件事，哪几件只凭本人自述（CUS-15）。"""
+    caller = caller_of(request)
+    party = queries.party_in_scope(caller.actor, party_id)
+    return queries.information_gap(party.pk, on=caller.business_date)
