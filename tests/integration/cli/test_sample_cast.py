@@ -21,6 +21,8 @@ RAISED_WITH = {
     "ADJUSTMENT_CHECK": "servicing.change",
     "ERASURE_CHECK": "parties.edit",
     "MERGE_CHECK": "parties.edit",
+    "RISK_CHECK": "parties.edit",
+    "RISK_REVIEW_CHECK": "parties.edit",
     "PRODUCT_CHECK": "products.edit",
     "OVERDUE_FOLLOW_UP": "servicing.book",
     "WEBHOOK_PAUSED": "webhooks.manage",
