@@ -39,6 +39,8 @@ KINDS: Mapping[str, tuple[Any, str, str]] = {
     "webhook": (_("事件推送"), "webhooks:detail", "webhooks.view"),
     "signing_file": (_("合同"), "agreements:detail", "agreements.view"),
     "mandate_draft": (_("授权稿"), "authority:draft", "authority.view"),
+    "risk_entry": (_("风险名单"), "", ""),
+    "risk_list": (_("风险名单"), "", ""),
     "own_account": (_("自有账户"), "", ""),
     "debit_batch": (_("代扣"), "", ""),
     "teller_day": (_("轧账"), "", ""),
