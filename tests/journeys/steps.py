@@ -52,13 +52,17 @@ def log_in(browser: sync_api.Browser, office: Office, username: str) -> sync_api
     return page
 
 
+# Chromium says either, as the page's own change of page comes before or after the answer to ours.
+MOVED = ("interrupted by another navigation", "net::ERR_ABORTED")
+
+
 def visit(page: sync_api.Page, url: str) -> str:
     """打开一页，返回正文；页面自己正要换页（刚提交、后台办完自行刷新）就等它换完再开。"""
     for _ in range(50):
         try:
             page.goto(url)
         except sync_api.Error as error:
-            if "interrupted by another navigation" not in str(error):
+            if not any(sign in str(error) for sign in MOVED):
                 raise
             page.wait_for_timeout(200)
             continue
