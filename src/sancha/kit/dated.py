@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
+from typing import TypeVar
+
 from django.db import models
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+Row = TypeVar("Row", bound="DatedRecord")
 
 
 class DatedRecord(models.Model):
@@ -22,3 +28,21 @@ class DatedRecord(models.Model):
 
     class Meta:
         abstract = True
+
+
+def not_ended(on: date) -> Q:
+    """到某日还没有终止的条件：``valid_to`` 空或在其后（止日不含）。"""
+    return Q(valid_to__isnull=True) | Q(valid_to__gt=on)
+
+
+def valid_on(on: date) -> Q:
+    """某日在期的条件。"""
+    return Q(valid_from__lte=on) & not_ended(on)
+
+
+def standing(rows: QuerySet[Row], *, known_on: date | None = None) -> QuerySet[Row]:
+    """没有被盖过的记录；``known_on`` 给出时，只看那天及以前录入的：回答「那天以为是什么」。"""
+    later = rows.model._default_manager.filter(supersedes=OuterRef("pk"))
+    if known_on is not None:
+        later, rows = later.filter(booked_on__lte=known_on), rows.filter(booked_on__lte=known_on)
+    return rows.filter(~Exists(later))

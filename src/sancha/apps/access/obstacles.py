@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
-from django.db.models import Q
-
 from sancha.apps.access.models import Institution
 from sancha.apps.access.queries import standing_holdings
+from sancha.kit.dated import not_ended
 
 ClosingGuard = Callable[[int], str | None]
 MovingGuard = Callable[[int, int | None], str | None]
@@ -53,8 +52,7 @@ def obstacles_to_closing(*, institution_id: int, on: date) -> list[Obstacle]:
     children = Institution.objects.filter(parent_id=institution_id, is_open=True).order_by("pk")
     if names := list(children.values_list("name", flat=True)):
         found.append(Obstacle("child", f"还有 {len(names)} 个在营下级机构（{'、'.join(names[:5])}）"))
-    not_ended = Q(valid_to__isnull=True) | Q(valid_to__gt=on)
-    held = standing_holdings().filter(not_ended, institution_id=institution_id).select_related("person")
+    held = standing_holdings().filter(not_ended(on), institution_id=institution_id).select_related("person")
     if people := [row.person.name for row in held.order_by("pk")]:
         found.append(Obstacle("holding", f"还有 {len(people)} 段未结束的任职（{'、'.join(people[:5])}）"))
     reasons = ((kind, guard(institution_id)) for kind, guard in _closing_guards.items())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from sancha.apps.access.models import (
     PARENT_KINDS,
@@ -19,6 +19,7 @@ from sancha.apps.access.models import (
     PostHolding,
 )
 from sancha.kit.actor import Actor
+from sancha.kit.dated import not_ended, standing, valid_on
 from sancha.kit.errors import NotFound, NotPermitted
 from sancha.kit.labels import Labels, labels
 from sancha.kit.models import ApiToken
@@ -170,7 +171,7 @@ def institution_detail(actor: Actor, institution_id: int, *, on: date) -> Instit
     info = require_institution(actor, institution_id)
     row = Institution.objects.select_related("parent").get(pk=institution_id)
     placed = Placement.objects.filter(institution=row).select_related("parent").order_by("-seq")
-    held = standing_holdings().filter(_not_ended(on), institution=row).select_related("person", "institution")
+    held = standing_holdings().filter(not_ended(on), institution=row).select_related("person", "institution")
     return InstitutionDetail(
         info=info,
         parent_name=row.parent.name if row.parent else "",
@@ -261,24 +262,12 @@ def _institution_info(row: Institution) -> InstitutionInfo:
 
 def standing_holdings(*, known_on: date | None = None) -> QuerySet[PostHolding]:
     """未被盖过的任职记录；``known_on`` 给出时，只看那天及以前录入的。"""
-    later = PostHolding.objects.filter(supersedes=OuterRef("pk"))
-    rows = PostHolding.objects.all()
-    if known_on is not None:
-        later, rows = later.filter(booked_on__lte=known_on), rows.filter(booked_on__lte=known_on)
-    return rows.filter(~Exists(later))
-
-
-def _valid_on(on: date) -> Q:
-    return Q(valid_from__lte=on) & (Q(valid_to__isnull=True) | Q(valid_to__gt=on))
-
-
-def _not_ended(on: date) -> Q:
-    return Q(valid_to__isnull=True) | Q(valid_to__gt=on)
+    return standing(PostHolding.objects.all(), known_on=known_on)
 
 
 def holdings_of(person_id: int, on: date, *, known_on: date | None = None) -> list[HoldingInfo]:
     """某人某日的全部任职。``known_on`` 回答「那天系统以为他任什么职」。"""
-    rows = standing_holdings(known_on=known_on).filter(_valid_on(on), person_id=person_id, institution__is_open=True)
+    rows = standing_holdings(known_on=known_on).filter(valid_on(on), person_id=person_id, institution__is_open=True)
     return [_holding_info(row) for row in rows.select_related("institution").order_by("valid_from", "pk")]
 
 
@@ -287,7 +276,7 @@ def holders_of(post_code: str, *, institution_id: int, on: date) -> list[PersonI
     path = Institution.objects.filter(pk=institution_id).values_list("path", flat=True).first() or EVERYWHERE
     line = [int(part) for part in path.split("/") if part]
     rows = standing_holdings().filter(
-        _valid_on(on), post_code=post_code, institution_id__in=line, person__is_active=True
+        valid_on(on), post_code=post_code, institution_id__in=line, person__is_active=True
     )
     people = {row.person_id: row.person for row in rows.select_related("person__institution").order_by("person__name")}
     return [_person_info(person, ()) for person in people.values()]
@@ -297,7 +286,7 @@ def desks_with_holders(desks: Collection[tuple[int, str]], *, on: date) -> set[t
     """这些（机构，岗位）里，某日在该机构或其上级有在任人员的。两条查询。"""
     paths = dict(Institution.objects.filter(pk__in={pk for pk, _ in desks}).values_list("pk", "path"))
     rows = standing_holdings().filter(
-        _valid_on(on),
+        valid_on(on),
         post_code__in={post for _, post in desks},
         person__is_active=True,
         institution__is_open=True,
@@ -453,7 +442,7 @@ def list_people(
         people = people.filter(is_active=active)
     found = paginate(people.order_by("username"), page=page, size=size, to_row=lambda person: person)
     held: dict[int, list[HoldingInfo]] = defaultdict(list)
-    rows = standing_holdings().filter(_valid_on(on), person_id__in=[person.pk for person in found.rows])
+    rows = standing_holdings().filter(valid_on(on), person_id__in=[person.pk for person in found.rows])
     for row in rows.select_related("institution").order_by("valid_from", "pk"):
         held[row.person_id].append(_holding_info(row))
     return Page(

@@ -6,11 +6,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from sancha.apps.access.models import Institution, PostHolding
 from sancha.apps.access.queries import EVERYWHERE, in_scope, standing_holdings
 from sancha.kit.actor import Actor
+from sancha.kit.dated import valid_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,7 @@ def seats_in_scope(actor: Actor, posts: Collection[str], *, on: date) -> list[Se
 
 
 def _seats(rows: QuerySet[PostHolding], posts: Collection[str], on: date) -> list[SeatInfo]:
-    valid = Q(valid_from__lte=on) & (Q(valid_to__isnull=True) | Q(valid_to__gt=on))
-    found = rows.filter(valid, post_code__in=posts, person__is_active=True, institution__is_open=True)
+    found = rows.filter(valid_on(on), post_code__in=posts, person__is_active=True, institution__is_open=True)
     return [
         SeatInfo(
             person_id=row.person_id,

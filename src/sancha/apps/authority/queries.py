@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeVar
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import QuerySet
 
 from sancha.apps.access.queries import in_scope, institutions_by_id, names_of, require_institution
 from sancha.apps.access.seats import seats_in_scope, seats_on_line
@@ -21,7 +21,7 @@ from sancha.apps.authority.models import (
 )
 from sancha.apps.authority.solving import Answer, Ask, Grant, Seat, solve
 from sancha.kit.actor import Actor
-from sancha.kit.dated import DatedRecord
+from sancha.kit.dated import DatedRecord, standing, valid_on
 from sancha.kit.errors import DomainError, NotFound
 from sancha.rulebook import parameter
 from sancha.rulebook.packs import StepType, packs
@@ -32,15 +32,14 @@ Row = TypeVar("Row", bound=DatedRecord)
 OFFICER_POSTS = ("LOAN_OFFICER", "CUSTOMER_MANAGER")
 
 
-def standing(rows: QuerySet[Row], on: date) -> QuerySet[Row]:
+def in_force(rows: QuerySet[Row], on: date) -> QuerySet[Row]:
     """某日有效、没有被盖过的记录。"""
-    later = rows.model._default_manager.filter(supersedes=OuterRef("pk"))
-    return rows.filter(~Exists(later), valid_from__lte=on).filter(Q(valid_to__isnull=True) | Q(valid_to__gt=on))
+    return standing(rows).filter(valid_on(on))
 
 
 def standing_mandates(on: date) -> QuerySet[Mandate]:
     """某日有效的授权书。"""
-    return standing(Mandate.objects.all(), on)
+    return in_force(Mandate.objects.all(), on)
 
 
 def who_may_approve(ask: Ask, *, posts: Collection[str], institution_id: int, on: date) -> list[Answer]:
@@ -159,12 +158,12 @@ class InvestigatingBar:
 def bars_on_investigating(person_ids: Collection[int], *, on: date) -> dict[int, InvestigatingBar]:
     """这些人里今天不得调查新贷款的：停了权的，没有有效证书的（ORG-4、ORG-6）。至多两条语句。"""
     found: dict[int, InvestigatingBar] = {}
-    for row in standing(Suspension.objects.filter(person_id__in=person_ids), on):
+    for row in in_force(Suspension.objects.filter(person_id__in=person_ids), on):
         reason = f"自 {row.valid_from} 起暂停贷前调查：{row.get_cause_display()}"
         found[row.person_id] = InvestigatingBar("INVESTIGATION_SUSPENDED", reason, row.clause)
     needed = parameter("authority.certificate_required", on)
     if needed.as_bool():
-        valid = standing(Certificate.objects.filter(person_id__in=person_ids), on)
+        valid = in_force(Certificate.objects.filter(person_id__in=person_ids), on)
         certified = set(valid.values_list("person_id", flat=True))
         for person_id in person_ids:
             if person_id not in certified:
@@ -197,10 +196,7 @@ class MandateInfo:
 def list_mandates(*, actor: Actor, on: date) -> list[MandateInfo]:
     """范围内的授权书，有效的在前；被盖过的不列。两条语句。"""
     actor.require("authority.view")
-    later = Mandate.objects.filter(supersedes=OuterRef("pk"))
-    rows = (
-        Mandate.objects.filter(in_scope(actor)).filter(~Exists(later)).select_related("institution", "person", "parent")
-    )
+    rows = standing(Mandate.objects.filter(in_scope(actor))).select_related("institution", "person", "parent")
     found = [_info(row, on) for row in rows.order_by("program", "institution__path", "max_fen", "pk")]
     return sorted(found, key=lambda info: not info.in_force)
 
@@ -306,8 +302,8 @@ def officer_roll(*, actor: Actor, posts: Collection[str], on: date) -> list[Offi
     """范围内信贷员的资格与停权，不得调查的在前。语句数固定。"""
     actor.require("authority.view")
     seats = {seat.person_id: seat for seat in seats_in_scope(actor, posts, on=on)}
-    certificates = _latest(standing(Certificate.objects.filter(person_id__in=seats), on))
-    suspensions = _latest(standing(Suspension.objects.filter(person_id__in=seats), on))
+    certificates = _latest(in_force(Certificate.objects.filter(person_id__in=seats), on))
+    suspensions = _latest(in_force(Suspension.objects.filter(person_id__in=seats), on))
     bars = bars_on_investigating(list(seats), on=on)
     rows = []
     for person_id, seat in seats.items():

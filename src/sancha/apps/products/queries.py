@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.db.models import Q
-
 from sancha.apps.products.models import DraftKind, DraftState, Product, ProductDraft, ProductVersion, RateCard
 from sancha.kit.actor import Actor
+from sancha.kit.dated import valid_on
 from sancha.kit.errors import DomainError, NotFound
 from sancha.rulebook import clause
 from sancha.rulebook.product_terms import (
@@ -217,11 +216,10 @@ def price_on(*, product_id: int, institution_path: str, customer_kind: str, on: 
     pinned = pinned_terms(product_id=product_id, on=on)
     line = [int(part) for part in institution_path.split("/") if part]
     cards = RateCard.objects.filter(
-        Q(valid_to__isnull=True) | Q(valid_to__gt=on),
+        valid_on(on),
         product_id=product_id,
         customer_kind=customer_kind,
         institution_id__in=line,
-        valid_from__lte=on,
     )
     newest: dict[int, RateCard] = {}
     for card in cards.order_by("valid_from", "seq"):

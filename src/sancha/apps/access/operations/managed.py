@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-
-from django.db.models import Q
-
 from sancha.apps.access.models import Institution, Person
 from sancha.apps.access.queries import in_scope
 from sancha.kit.actor import Actor
@@ -51,11 +47,6 @@ def managed_person(actor: Actor, person_id: int) -> Person:
             fix="请从人员列表中选择。",
         )
     return row
-
-
-def not_ended(on: date) -> Q:
-    """到某日尚未结束的任职。"""
-    return Q(valid_to__isnull=True) | Q(valid_to__gt=on)
 
 
 def required_text(field: str, label: str, value: str, longest: int) -> str:

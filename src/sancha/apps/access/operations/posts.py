@@ -9,10 +9,11 @@ from datetime import date
 from typing import Any
 
 from sancha.apps.access.models import Institution, InstitutionKind, Person, PostHolding
-from sancha.apps.access.operations.managed import managed_institution, managed_person, not_ended, require_open
+from sancha.apps.access.operations.managed import managed_institution, managed_person, require_open
 from sancha.apps.access.queries import in_scope, standing_holdings
 from sancha.kit.actor import Actor
 from sancha.kit.clock import now
+from sancha.kit.dated import not_ended
 from sancha.kit.errors import Conflict, DomainError, NotFound, NotPermitted
 from sancha.kit.operation import operation
 from sancha.rulebook.posts import Post, conflict_between, find_post, post_name

@@ -8,11 +8,12 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from sancha.apps.access.operations.managed import not_ended, required_text
+from sancha.apps.access.operations.managed import required_text
 from sancha.apps.access.operations.secrets_once import NOT_GENERATED, SECRET_DIGEST, shown_once
 from sancha.apps.access.queries import in_scope, standing_holdings
 from sancha.kit.actor import Actor
 from sancha.kit.clock import now
+from sancha.kit.dated import not_ended
 from sancha.kit.errors import DomainError, NotFound
 from sancha.kit.models import ApiToken
 from sancha.kit.operation import keyed_digest, operation

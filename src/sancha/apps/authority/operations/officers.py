@@ -8,7 +8,7 @@ from typing import Any
 from sancha.apps.access.queries import names_of
 from sancha.apps.access.seats import seats_in_scope
 from sancha.apps.authority.models import Certificate, Suspension, SuspensionCause
-from sancha.apps.authority.queries import OFFICER_POSTS, standing
+from sancha.apps.authority.queries import OFFICER_POSTS, in_force
 from sancha.kit.actor import Actor
 from sancha.kit.clock import now
 from sancha.kit.errors import Conflict, DomainError, NotFound, NotPermitted
@@ -64,7 +64,7 @@ def issue_certificate(
             )
     if valid_to is not None and valid_to <= on:
         raise DomainError("VALIDITY", "有效期须到今天以后。", field="valid_to", value=valid_to, fix="请改有效期。")
-    old = standing(Certificate.objects.filter(person_id=person_id), on).order_by("-pk").first()
+    old = in_force(Certificate.objects.filter(person_id=person_id), on).order_by("-pk").first()
     row = Certificate.objects.create(
         person_id=person_id,
         number=f"ZG{on.year}{next_number(f'certificate:{on.year}'):05d}",
@@ -107,7 +107,7 @@ def suspend_officer(*, actor: Actor, key: str, on: date, person_id: int, cause: 
         )
     if not reason.strip():
         raise DomainError("REASON_MISSING", "停权须写明事实。", field="reason", fix="请写明事实与依据。")
-    if standing(Suspension.objects.filter(person_id=person_id), on).exists():
+    if in_force(Suspension.objects.filter(person_id=person_id), on).exists():
         raise Conflict("ALREADY_SUSPENDED", "此人已在停权中。", field="person_id", value=person_id, fix="不必再停。")
     row = Suspension.objects.create(
         person_id=person_id,
@@ -129,7 +129,7 @@ def resume_officer(*, actor: Actor, key: str, on: date, suspension_id: int, reas
     :raises Conflict: 已不在停权中。
     :raises DomainError: 没写依据。
     """
-    rows = standing(Suspension.objects.filter(pk=suspension_id), on)
+    rows = in_force(Suspension.objects.filter(pk=suspension_id), on)
     old = rows.select_for_update().first()
     if old is None:
         raise Conflict(

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from django.db.models import Q
-
 from sancha.apps.parties import queries
 from sancha.apps.parties.intake import clean_name
 from sancha.apps.parties.models import HouseholdMember, HouseholdRole, IdKind, Party
@@ -15,6 +13,7 @@ from sancha.apps.parties.operations.registering import add_parties
 from sancha.apps.parties.operations.relations import end_record
 from sancha.kit.actor import Actor
 from sancha.kit.clock import now
+from sancha.kit.dated import not_ended, standing
 from sancha.kit.errors import Conflict, DomainError, NotFound
 from sancha.kit.operation import operation
 from sancha.rulebook.vocabulary import CustomerKind
@@ -136,7 +135,7 @@ def end_household_member(
     _not_future(valid_to, on, field="valid_to")
     household = _household(actor, household_id)
     rows = HouseholdMember.objects.filter(household_id__in=queries.family_ids(household.pk), pk=member_id)
-    row = end_record(queries.standing(rows), actor, on, valid_to, reason)
+    row = end_record(standing(rows), actor, on, valid_to, reason)
     return {"subject": f"party:{household.pk}", "member_id": row.pk}
 
 
@@ -190,8 +189,8 @@ def _not_future(day: date, on: date, *, field: str = "valid_from") -> None:
 
 def _free(party: Party, valid_from: date, *, household_id: int | None) -> None:
     """自 ``valid_from`` 起不在任何一户。"""
-    rows = queries.standing(HouseholdMember.objects.filter(party_id__in=queries.family_ids(party.pk)))
-    held = rows.filter(Q(valid_to__isnull=True) | Q(valid_to__gt=valid_from)).select_related("household").first()
+    rows = standing(HouseholdMember.objects.filter(party_id__in=queries.family_ids(party.pk)))
+    held = rows.filter(not_ended(valid_from)).select_related("household").first()
     if held is None:
         return
     if held.household_id == household_id:
@@ -210,8 +209,8 @@ def _twice(who: str) -> Conflict:
 
 
 def _in_force(household_id: int, since: date) -> Any:
-    rows = queries.standing(HouseholdMember.objects.filter(household_id__in=queries.family_ids(household_id)))
-    return rows.filter(Q(valid_to__isnull=True) | Q(valid_to__gt=since))
+    rows = standing(HouseholdMember.objects.filter(household_id__in=queries.family_ids(household_id)))
+    return rows.filter(not_ended(since))
 
 
 def _write(

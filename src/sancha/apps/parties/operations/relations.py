@@ -11,6 +11,7 @@ from sancha.apps.parties.models import ContactChannel, Party, PartyContact, Part
 from sancha.apps.parties.operations.checks import locked_party, require_reason
 from sancha.kit.actor import Actor
 from sancha.kit.clock import now
+from sancha.kit.dated import standing
 from sancha.kit.errors import Conflict, DomainError, NotFound
 from sancha.kit.operation import operation
 
@@ -44,7 +45,7 @@ def add_contact(
         )
     party = locked_party(actor, party_id)
     if replaces is not None:
-        end_record(queries.standing(PartyContact.objects.filter(party=party, pk=replaces)), actor, on)
+        end_record(standing(PartyContact.objects.filter(party=party, pk=replaces)), actor, on)
     row = PartyContact.objects.create(
         party=party,
         channel=channel,
@@ -90,7 +91,7 @@ def add_relation(
         )
     if kind in LINEAGE:
         _no_circle(party, other, kind, valid_from)
-    same = queries.standing(PartyRelation.objects.filter(party=party, other=other, kind=kind))
+    same = standing(PartyRelation.objects.filter(party=party, other=other, kind=kind))
     if same.filter(valid_to__isnull=True).exists():
         raise Conflict(
             "RELATION_EXISTS", "这条关系已在期。", field="kind", value=kind, fix="无需再添；要改先结束旧关系。"
@@ -119,9 +120,7 @@ def end_relation(
     """
     require_reason(reason)
     party = locked_party(actor, party_id)
-    row = end_record(
-        queries.standing(PartyRelation.objects.filter(party=party, pk=relation_id)), actor, on, valid_to, reason
-    )
+    row = end_record(standing(PartyRelation.objects.filter(party=party, pk=relation_id)), actor, on, valid_to, reason)
     return {"subject": f"party:{party.pk}", "relation_id": row.pk}
 
 

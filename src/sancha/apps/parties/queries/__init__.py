@@ -55,8 +55,6 @@ from sancha.apps.parties.queries.looking import (
     relations_of,
     row_of,
     search,
-    standing,
-    valid_on,
     vocabulary,
 )
 from sancha.apps.parties.queries.requests import (
@@ -159,8 +157,6 @@ __all__ = [
     "row_of",
     "search",
     "spouse_ids",
-    "standing",
-    "valid_on",
     "vocabulary",
     "with_old_files",
 ]

@@ -10,8 +10,9 @@ from typing import Any
 from django.db.models import Q
 
 from sancha.apps.parties.models import HouseholdMember, HouseholdRole, Party, PartyRelation, RelationKind
-from sancha.apps.parties.queries.looking import family_ids, party_in_scope, standing, valid_on
+from sancha.apps.parties.queries.looking import family_ids, party_in_scope
 from sancha.kit.actor import Actor
+from sancha.kit.dated import standing, valid_on
 from sancha.rulebook.vocabulary import CustomerKind
 
 

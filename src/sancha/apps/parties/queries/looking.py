@@ -28,6 +28,7 @@ from sancha.apps.parties.models import (
     RelationKind,
 )
 from sancha.kit.actor import Actor
+from sancha.kit.dated import standing, valid_on
 from sancha.kit.errors import Conflict, DomainError, NotFound
 from sancha.kit.labels import Labels, labels
 from sancha.kit.paging import Page, paginate
@@ -404,21 +405,8 @@ def query_grams(name: str) -> list[str]:
     return sorted({text[i : i + 2] for i in range(len(text) - 1)}) or [text]
 
 
-def standing(rows: Any, *, known_on: date | None = None) -> Any:
-    """未被盖过的记录；``known_on`` 给出时，只看那天及以前录入的。"""
-    later = rows.model.objects.filter(supersedes=OuterRef("pk"))
-    if known_on is not None:
-        later, rows = later.filter(booked_on__lte=known_on), rows.filter(booked_on__lte=known_on)
-    return rows.filter(~Exists(later))
-
-
 def _current(rows: Any, on: date) -> Any:
     return standing(rows).filter(valid_on(on)).order_by("pk")
-
-
-def valid_on(on: date) -> Q:
-    """某日在期的条件。"""
-    return Q(valid_from__lte=on) & (Q(valid_to__isnull=True) | Q(valid_to__gt=on))
 
 
 def _as_name(text: str) -> str:

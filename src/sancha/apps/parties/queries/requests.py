@@ -21,8 +21,9 @@ from sancha.apps.parties.models import (
     RequestState,
     RiskCause,
 )
-from sancha.apps.parties.queries.looking import PartyRow, family_ids, row_of, standing
+from sancha.apps.parties.queries.looking import PartyRow, family_ids, row_of
 from sancha.apps.parties.queries.risks import entries_of, in_force_on
+from sancha.kit.dated import standing
 from sancha.kit.errors import NotFound
 from sancha.rulebook.vocabulary import CustomerKind, label
 

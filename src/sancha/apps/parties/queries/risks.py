@@ -17,6 +17,7 @@ from sancha.apps.parties.masking import mask_id_number
 from sancha.apps.parties.models import IdKind, Party, RiskCause, RiskEffect, RiskEntry, RiskState
 from sancha.apps.parties.queries.looking import family_ids
 from sancha.kit.actor import Actor
+from sancha.kit.dated import valid_on
 from sancha.kit.errors import DomainError, NotFound
 from sancha.kit.paging import Page, paginate
 from sancha.rulebook.vocabulary import CustomerKind
@@ -103,7 +104,7 @@ def entries_of(party_ids: Iterable[int]) -> QuerySet[RiskEntry]:
 def in_force_on(on: date) -> Q:
     """某日在列的条件：已列入、在期、当日尚未解除。"""
     listed = Q(state=RiskState.IN_FORCE) | Q(state=RiskState.RELEASED, released_on__gt=on)
-    return listed & Q(valid_from__lte=on) & (Q(valid_to__isnull=True) | Q(valid_to__gt=on))
+    return listed & valid_on(on)
 
 
 def hits(*, on: date, party_id: int | None = None, id_kind: str = "", id_number: str = "") -> list[RiskHit]:
