@@ -88,3 +88,8 @@ def product_definitions() -> tuple[ProductDefinition, ...]:
     if problems:
         raise RulebookError(problems)
     return definitions
+
+
+def product_name(code: str) -> str:
+    """产品代码的名称；机构自建的、不认识的原样写代码。"""
+    return next((item.name for item in product_definitions() if item.code == code), code)

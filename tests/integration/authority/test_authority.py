@@ -15,7 +15,8 @@ from sancha.apps.work.operations import submit_task
 from sancha.kit.actor import Actor
 from sancha.kit.errors import Conflict, DomainError, NotFound, NotPermitted
 from sancha.rulebook.vocabulary import GuaranteeKind
-from tests.support.factories_access import OPENING_DAY, County, fresh_key
+from tests.support.at_once import at_once
+from tests.support.factories_access import OPENING_DAY, County, fresh_key, open_county
 from tests.support.mandates import certify, grant_mandate
 
 TODAY = OPENING_DAY
@@ -113,6 +114,7 @@ def test_a_branch_that_only_passes_on_needs_a_parent(county: County) -> None:
         ({"at": "S1"}, "post_code"),
         ({"program": "S99"}, "program"),
         ({"products": ["STUDENT"]}, "products"),
+        ({"person_id": 987654}, "person_id"),
         ({"guarantees": ["WORD"]}, "guarantees"),
         ({"max_fen": 0}, "max_fen"),
         ({"for_new": False, "for_repeat": False}, "for_new"),
@@ -212,3 +214,49 @@ def test_the_roll_shows_who_may_not_and_only_inside_the_place(county: County, ma
     far = county.actor("BRANCH_MANAGER", at="S9")
     assert queries.officer_roll(actor=far, posts=["LOAN_OFFICER"], on=TODAY) == []
     assert queries.list_mandates(actor=far, on=TODAY) == []
+
+
+def test_a_mandate_for_one_person_names_a_holder_of_the_post(county: County, manager: Actor, head: Actor) -> None:
+    first, second = county.actor("APPROVER"), county.actor("APPROVER", nth=2)
+    with pytest.raises(DomainError) as wrong:
+        propose(manager, county, person_id=head.person_id)
+    assert wrong.value.field == "person_id"
+    decide(head, propose(manager, county, person_id=second.person_id)["task_id"])
+    assert able(county, 100) == [second.name] != [first.name]
+
+
+def test_a_check_that_comes_late_does_not_reach_back(county: County, manager: Actor, head: Actor) -> None:
+    approver = county.actor("APPROVER")
+    late = TODAY + timedelta(days=3)
+    granted = decide(head, propose(manager, county)["task_id"], on=late)
+    assert able(county, 100, on=late - timedelta(days=1)) == []
+    draft = operations.propose_revocation(
+        actor=manager, key=fresh_key(), on=late, mandate_id=granted["mandate_id"], valid_to=late, reason="人员调整"
+    )
+    decide(head, draft["task_id"], on=late + timedelta(days=2))
+    assert able(county, 100, on=late + timedelta(days=1)) == [approver.name]
+    assert able(county, 100, on=late + timedelta(days=2)) == []
+
+
+def test_the_board_knows_only_products_of_the_program(county: County, manager: Actor) -> None:
+    with pytest.raises(DomainError) as wrong:
+        queries.board(
+            actor=manager, institution_id=county.ids["S1"], program="S11", product="STUDENT", guarantee="GUARANTEE",
+            amount_fen=100, months=12, repeat=False, on=TODAY,
+        )  # fmt: skip
+    assert (wrong.value.field, "FARMER_GUARANTEE" in (wrong.value.fix or "")) == ("product", True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_desks_suspend_an_officer_once(transactional_db: None) -> None:
+    county = open_county()
+    officer, head = county.actor("LOAN_OFFICER"), county.actor("DEPARTMENT_HEAD")
+
+    def suspend() -> dict[str, Any]:
+        return operations.suspend_officer(
+            actor=head, key=fresh_key(), on=TODAY, person_id=officer.person_id or 0, cause="VIOLATION", reason="代签"
+        )
+
+    results = at_once(suspend, suspend)
+    assert sorted(type(result).__name__ for result in results) == ["Conflict", "dict"]
+    assert Suspension.objects.count() == 1

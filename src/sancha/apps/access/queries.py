@@ -257,6 +257,11 @@ def _institution_info(row: Institution) -> InstitutionInfo:
     )
 
 
+def lock_person(person_id: int) -> None:
+    """锁住此人：别的应用改他的资格时排队进行。须在事务里。"""
+    Person.objects.select_for_update().get(pk=person_id)
+
+
 # 任职 ------------------------------------------------------------------------------------------------------
 
 

@@ -24,11 +24,13 @@ from sancha.kit.actor import Actor
 from sancha.kit.dated import DatedRecord, standing, valid_on
 from sancha.kit.errors import DomainError, NotFound
 from sancha.rulebook import parameter
-from sancha.rulebook.packs import StepType, packs
+from sancha.rulebook.packs import ProgramPack, StepType, packs
 from sancha.rulebook.posts import post_name
+from sancha.rulebook.programs import product_name
 from sancha.rulebook.vocabulary import GuaranteeKind
 
 Row = TypeVar("Row", bound=DatedRecord)
+EVERYTHING = "全部"
 OFFICER_POSTS = ("LOAN_OFFICER", "CUSTOMER_MANAGER")
 
 
@@ -83,8 +85,8 @@ class BoardRow:
     mandate: str
 
 
-def approving_posts(program: str) -> tuple[str, ...]:
-    """方案里的审批岗。
+def pack_named(program: str) -> ProgramPack:
+    """项目的方案。
 
     :raises DomainError: 没有这个项目。
     """
@@ -97,7 +99,29 @@ def approving_posts(program: str) -> tuple[str, ...]:
             value=program,
             fix=f"可选：{'、'.join(packs())}。",
         )
+    return pack
+
+
+def approving_posts(pack: ProgramPack) -> tuple[str, ...]:
+    """方案里的审批岗。"""
     return tuple(dict.fromkeys(code for step in pack.steps if step.type is StepType.APPROVAL for code in step.posts))
+
+
+def require_products(pack: ProgramPack, codes: Collection[str], *, field: str) -> None:
+    """产品都是这个项目的。
+
+    :raises DomainError: 头一个不是的。
+    """
+    for code in codes:
+        if code not in pack.products:
+            raise DomainError(
+                "PRODUCT_OUT_OF_PROGRAM",
+                f"「{pack.name}」没有产品 {code}。",
+                field=field,
+                value=code,
+                clause="AUTHORITY-MANDATE",
+                fix=f"可选：{'、'.join(pack.products)}。",
+            )
 
 
 def board(
@@ -115,10 +139,12 @@ def board(
     """授权看板：范围内某机构的一笔，谁今天能批、为什么，别人为什么不能。
 
     :raises NotFound: 机构没有或在范围之外。
-    :raises DomainError: 没有这个项目或担保方式。
+    :raises DomainError: 没有这个项目、产品或担保方式。
     """
     actor.require("authority.view")
     place = require_institution(actor, institution_id)
+    pack = pack_named(program)
+    require_products(pack, [product], field="product")
     if guarantee not in set(GuaranteeKind):
         kinds = "、".join(kind.label for kind in GuaranteeKind)
         raise DomainError(
@@ -129,7 +155,7 @@ def board(
             fix=f"可选：{kinds}。",
         )
     ask = Ask(place.path, program, product, GuaranteeKind(guarantee), amount_fen, months, repeat)
-    answers = who_may_approve(ask, posts=approving_posts(program), institution_id=place.id, on=on)
+    answers = who_may_approve(ask, posts=approving_posts(pack), institution_id=place.id, on=on)
     places = institutions_by_id({answer.seat.institution_id for answer in answers})
     return [
         BoardRow(
@@ -206,6 +232,7 @@ def mandate_info(*, actor: Actor, mandate_id: int, on: date) -> MandateInfo:
 
     :raises NotFound: 没有，或在范围之外。
     """
+    actor.require("authority.view")
     rows = Mandate.objects.filter(in_scope(actor), pk=mandate_id).select_related("institution", "person", "parent")
     row = rows.first()
     if row is None:
@@ -225,8 +252,8 @@ def _terms(row: Mandate | MandateDraft) -> dict[str, Any]:
         "institution_name": row.institution.name,
         "holder": f"{row.person.name}（{post_name(row.post_code)}）" if row.person else everyone,
         "program_name": packs()[row.program].name,
-        "products": "、".join(row.products) or "全部",
-        "guarantees": "、".join(GuaranteeKind(code).label for code in row.guarantees) or "全部",
+        "products": "、".join(product_name(code) for code in row.products) or EVERYTHING,
+        "guarantees": "、".join(GuaranteeKind(code).label for code in row.guarantees) or EVERYTHING,
         "max_fen": row.max_fen,
         "max_months": row.max_months,
         "customers": "、".join(name for yes, name in ((row.for_new, "新客户"), (row.for_repeat, "老客户")) if yes),
@@ -261,6 +288,7 @@ def draft_info(*, actor: Actor, draft_id: int) -> DraftInfo:
 
     :raises NotFound: 没有，或在范围之外。
     """
+    actor.require("authority.view")
     rows = MandateDraft.objects.filter(in_scope(actor), pk=draft_id)
     row = rows.select_related("institution", "person", "parent", "mandate").first()
     if row is None:
@@ -322,6 +350,24 @@ def officer_roll(*, actor: Actor, posts: Collection[str], on: date) -> list[Offi
             )
         )
     return sorted(rows, key=lambda row: (not row.bar, row.institution_name, row.name))
+
+
+def suspended_officer(*, actor: Actor, suspension_id: int, on: date) -> OfficerStanding:
+    """一条停权所停的人。
+
+    :raises NotFound: 没有、已解除，或在范围之外。
+    """
+    roll = officer_roll(actor=actor, posts=OFFICER_POSTS, on=on)
+    for row in roll:
+        if row.suspension_id == suspension_id:
+            return row
+    raise NotFound(
+        "SUSPENSION_NOT_FOUND",
+        "没有这条停权，已解除，或不在您的机构范围内。",
+        field="suspension_id",
+        value=suspension_id,
+        fix="请从名册中进入。",
+    )
 
 
 def _latest(rows: Iterable[Any]) -> dict[int, Any]:

@@ -9,9 +9,10 @@ from typing import Any
 from django.forms.models import model_to_dict
 
 from sancha.apps.access import queries as access
+from sancha.apps.access.seats import seats_on_line
 from sancha.apps.authority.kinds import MANDATE_CHECK
 from sancha.apps.authority.models import Mandate, MandateDraft, MandateDraftKind, MandateDraftState, MandateTerms
-from sancha.apps.authority.queries import approving_posts, standing_mandates
+from sancha.apps.authority.queries import approving_posts, pack_named, require_products, standing_mandates
 from sancha.apps.work import operations as work
 from sancha.kernel.money import format_yuan
 from sancha.kit.actor import Actor
@@ -19,7 +20,6 @@ from sancha.kit.clock import now
 from sancha.kit.errors import Conflict, DomainError, NotFound
 from sancha.kit.numbering import next_number
 from sancha.kit.operation import operation
-from sancha.rulebook.packs import packs
 from sancha.rulebook.posts import find_post, post_name
 from sancha.rulebook.vocabulary import GuaranteeKind
 
@@ -52,21 +52,18 @@ def propose_mandate(
 ) -> dict[str, Any]:
     """起草授权书，开出复核任务。没有上级授权书的，只有总行、一级分行、担保中心可以照书面授权录入，须写文号。
 
-    :raises DomainError: 岗位设不了、项目产品不认识、金额期限日期不对、超过上级授权。
+    :raises DomainError: 岗位设不了、项目产品不认识、指定的人不在任、金额期限日期不对、超过上级授权。
     """
     institution = access.require_institution(actor, institution_id)
     _require_post(post_code, institution.kind)
-    pack = packs().get(program)
-    if pack is None:
-        raise _wrong("program", program, f"没有项目「{program}」。", f"可选：{'、'.join(packs())}。")
-    if post_code not in approving_posts(program):
+    pack = pack_named(program)
+    if post_code not in approving_posts(pack):
         raise _wrong(
             "post_code", post_code, f"「{post_name(post_code)}」不是「{pack.name}」的审批岗。", "请选方案里的审批岗。"
         )
-    if unknown := [code for code in products if code not in pack.products]:
-        raise _wrong(
-            "products", unknown[0], f"「{pack.name}」没有产品 {unknown[0]}。", f"可选：{'、'.join(pack.products)}。"
-        )
+    require_products(pack, products, field="products")
+    if person_id is not None:
+        _require_in_post(person_id, post_code, institution.id, valid_from)
     if unknown := [code for code in guarantees if code not in set(GuaranteeKind)]:
         raise _wrong("guarantees", unknown[0], f"不认识的担保方式「{unknown[0]}」。", "请从选项里选。")
     if max_fen <= 0 or max_months <= 0:
@@ -171,19 +168,22 @@ def _put_in_force(draft: MandateDraft, *, actor: Actor, on: date) -> Mandate:
         assert draft.mandate is not None
         old = draft.mandate
         number, supersedes, seq = old.number, old, old.seq + 1
-        parent_id = old.parent_id
+        parent_id, valid_from = old.parent_id, draft.valid_from
+        # Checked later than planned: what was decided in between was decided under a mandate in force.
+        valid_to: date | None = max(draft.valid_to or on, on)
     else:
         if draft.parent_id is not None:
             _require_inside(draft, draft.parent_id, draft.institution.path, on)
         order = next_number(f"mandate:{on.year}")
         number, supersedes, seq, parent_id = f"授字〔{on.year}〕第{order:04d}号", None, 1, draft.parent_id
+        valid_from, valid_to = max(draft.valid_from, on), draft.valid_to
     return Mandate.objects.create(
         number=number,
         parent_id=parent_id,
         supersedes=supersedes,
         seq=seq,
-        valid_from=draft.valid_from,
-        valid_to=draft.valid_to,
+        valid_from=valid_from,
+        valid_to=valid_to,
         reason=draft.reason,
         booked_on=on,
         recorded_at=now(),
@@ -220,6 +220,19 @@ def _require_post(post_code: str, kind: str) -> None:
     if post is None or kind not in post.kinds:
         raise _wrong(
             "post_code", post_code, f"「{post_name(post_code)}」不能设在这类机构。", "请换机构或岗位。", "ORG-2"
+        )
+
+
+def _require_in_post(person_id: int, post_code: str, institution_id: int, on: date) -> None:
+    """指定的人起效那天在那里任那个岗。"""
+    seats = seats_on_line([post_code], institution_id=institution_id, on=on)
+    if (person_id, institution_id) not in {(seat.person_id, seat.institution_id) for seat in seats}:
+        raise _wrong(
+            "person_id",
+            person_id,
+            f"此人 {on} 不在该机构任「{post_name(post_code)}」。",
+            "请先任职，或不指定人。",
+            "ORG-2",
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from sancha.apps.access.queries import names_of
+from sancha.apps.access.queries import lock_person, names_of
 from sancha.apps.access.seats import seats_in_scope
 from sancha.apps.authority.models import Certificate, Suspension, SuspensionCause
 from sancha.apps.authority.queries import OFFICER_POSTS, in_force
@@ -16,12 +16,7 @@ from sancha.kit.numbering import next_number
 from sancha.kit.operation import operation
 from sancha.rulebook import parameter
 
-CLAUSE_OF = {
-    SuspensionCause.NPL_RATIO: "PSBC-2014-SUSPENSION",
-    SuspensionCause.NPL_AMOUNT: "PSBC-2014-SUSPENSION",
-    SuspensionCause.VIOLATION: "PSBC-2014-SUSPENSION",
-    SuspensionCause.LATENT_RISK: "PSBC-2014-SUSPENSION",
-}
+CLAUSE = "PSBC-2014-SUSPENSION"
 
 
 @operation("authority.issue_certificate", permission="authority.certify")
@@ -113,7 +108,7 @@ def suspend_officer(*, actor: Actor, key: str, on: date, person_id: int, cause: 
         person_id=person_id,
         cause=cause,
         reason=reason.strip(),
-        clause=CLAUSE_OF[SuspensionCause(cause)],
+        clause=CLAUSE,
         valid_from=on,
         booked_on=on,
         recorded_at=now(),
@@ -166,6 +161,7 @@ def resume_officer(*, actor: Actor, key: str, on: date, suspension_id: int, reas
 
 
 def _require_officer(actor: Actor, person_id: int, on: date) -> None:
+    """范围内在任的信贷员；锁住，他的证书与停权一次只改一处。"""
     if person_id not in {seat.person_id for seat in seats_in_scope(actor, OFFICER_POSTS, on=on)}:
         name = names_of([person_id]).get(person_id, str(person_id))
         raise NotFound(
@@ -176,3 +172,4 @@ def _require_officer(actor: Actor, person_id: int, on: date) -> None:
             clause="ORG-2",
             fix="请从名册中选择。",
         )
+    lock_person(person_id)

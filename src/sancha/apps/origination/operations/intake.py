@@ -10,6 +10,7 @@ from django.db.models import Count, Max
 
 from sancha.apps.access import queries as access
 from sancha.apps.agreements.operations import close_file
+from sancha.apps.authority.queries import pack_named
 from sancha.apps.origination.elements import asked, problems_of, require_elements_fit
 from sancha.apps.origination.facts import askable_at, read_answers, readable, stored
 from sancha.apps.origination.models import Application, ApplicationState, CaseFact, Channel
@@ -29,7 +30,6 @@ from sancha.kit.numbering import next_number
 from sancha.kit.operation import operation
 from sancha.rulebook import parameter
 from sancha.rulebook.facts import Evidence
-from sancha.rulebook.packs import packs
 from sancha.rulebook.rules import Effect, Stage
 from sancha.rulebook.vocabulary import GuaranteeKind
 
@@ -205,12 +205,7 @@ def withdraw_application(*, actor: Actor, key: str, on: date, application_id: in
 
 
 def _require_program(program: str, product_id: int, on: date) -> None:
-    pack = packs().get(program)
-    if pack is None:
-        raise DomainError(
-            "PROGRAM_UNKNOWN", f"没有项目「{program}」。", field="program", value=program,
-            fix=f"可选：{'、'.join(packs())}。",
-        )  # fmt: skip
+    pack = pack_named(program)
     product = products.product_info(product_id=product_id, on=on)
     if product.code not in pack.products or not product.offered:
         raise DomainError(

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from sancha.apps.access.queries import in_scope, names_of
+from sancha.apps.authority.queries import pack_named
 from sancha.apps.origination.elements import Elements, asked, elements_of
 from sancha.apps.origination.facts import GUARANTOR_KIND, GUARANTORS, Document, askable_at, case_document, latest
 from sancha.apps.origination.materials import MaterialLine, material_lines
@@ -34,7 +35,7 @@ from sancha.kit.labels import Labels, labels
 from sancha.rulebook.case_file import CaseFile, explain
 from sancha.rulebook.expression import Kind
 from sancha.rulebook.facts import Evidence, FactDefinition
-from sancha.rulebook.packs import StepDocument, packs
+from sancha.rulebook.packs import StepDocument
 from sancha.rulebook.rulebase import rulebase, show
 from sancha.rulebook.rules import Outcome, Stage
 from sancha.rulebook.vocabulary import GuaranteeKind, label
@@ -269,17 +270,9 @@ def decided_now(*, actor: Actor, application_id: int, on: date) -> dict[str, Any
 def intake_questions(program: str, on: date) -> list[FactDefinition]:
     """某项目申请表要问的全部事实。
 
-    :raises NotFound: 没有这个项目。
+    :raises DomainError: 没有这个项目。
     """
-    if program not in packs():
-        raise NotFound(
-            "PROGRAM_UNKNOWN",
-            f"没有项目「{program}」。",
-            field="program",
-            value=program,
-            fix=f"可选：{'、'.join(packs())}。",
-        )
-    return askable_at(program, Stage.INTAKE, on)
+    return askable_at(pack_named(program).program, Stage.INTAKE, on)
 
 
 def view_case(*, actor: Actor, application_id: int, on: date) -> CaseView:

@@ -8,11 +8,12 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from sancha.apps.access.queries import InstitutionInfo
-from sancha.apps.authority.queries import MandateInfo, cause_choices
+from sancha.apps.authority.queries import MandateInfo, approving_posts, cause_choices
 from sancha.interfaces.web.access.forms import institution_choices
 from sancha.interfaces.web.forms import DateField, Form, YuanField, lay
-from sancha.rulebook.packs import StepType, packs
+from sancha.rulebook.packs import packs
 from sancha.rulebook.posts import post_name
+from sancha.rulebook.programs import product_name
 from sancha.rulebook.vocabulary import GuaranteeKind, choices
 
 
@@ -22,8 +23,8 @@ def program_choices() -> list[tuple[str, str]]:
 
 
 def product_choices() -> list[tuple[str, str]]:
-    """各项目的产品代码。"""
-    return [(code, code) for pack in packs().values() for code in pack.products]
+    """各项目的产品。"""
+    return [(code, product_name(code)) for pack in packs().values() for code in pack.products]
 
 
 class MandateForm(Form):
@@ -54,13 +55,7 @@ class MandateForm(Form):
 
     def __init__(self, *args: Any, tree: list[InstitutionInfo], parents: list[MandateInfo], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        posts = {
-            code
-            for pack in packs().values()
-            for step in pack.steps
-            if step.type is StepType.APPROVAL
-            for code in step.posts
-        }
+        posts = {code for pack in packs().values() for code in approving_posts(pack)}
         self.offer("institution_id", institution_choices(tree))
         self.offer("post_code", [(code, post_name(code)) for code in sorted(posts)])
         self.offer("program", program_choices())

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from sancha.apps.access.queries import institution_tree
 from sancha.apps.authority import operations
-from sancha.apps.authority.queries import BoardRow, MandateInfo, draft_info, list_mandates, mandate_info
+from sancha.apps.authority.queries import EVERYTHING, BoardRow, MandateInfo, draft_info, list_mandates, mandate_info
 from sancha.apps.authority.queries import board as board_of
 from sancha.interfaces.web.authority import forms
 from sancha.interfaces.web.citations import citation
@@ -22,6 +22,7 @@ from sancha.interfaces.web.pages import attempt, go, page, show
 from sancha.interfaces.web.request import PageRequest
 from sancha.interfaces.web.submission import submission
 from sancha.interfaces.web.tables import Column, Table
+from sancha.interfaces.web.templatetags import sancha as words
 
 READ, GRANT = "authority.view", "authority.grant"
 
@@ -38,27 +39,34 @@ def tabs(now: str) -> list[dict[str, Any]]:
 
 def _columns(*, may_revoke: bool) -> list[Column]:
     return [
-        Column("number", _("授权书号")),
-        Column("in_force", "", show=_force),
+        Column("number", _("授权书号"), show=_number),
         Column("institution_name", _("机构")),
         Column("holder", _("授给")),
         Column("program_name", _("项目")),
-        Column("products", _("产品"), css="wrap"),
-        Column("guarantees", _("担保"), css="wrap"),
+        Column("products", _("产品、担保、客户"), show=_covers, css="wrap"),
         Column("max_fen", _("单笔最高"), kind="fen"),
         Column("max_months", _("最长（月）"), kind="int"),
-        Column("customers", _("客户")),
-        Column("valid_from", _("起效日"), kind="day"),
-        Column("valid_to", _("止日"), kind="day"),
-        Column("parent_number", _("上级授权书")),
+        Column("valid_from", _("有效期"), show=_period),
+        Column("parent_number", _("上级授权书"), show=lambda row: row.parent_number or words.NOTHING),
         Column("reason", _("说明"), css="wrap muted"),
         *([Column("id", "", show=_revoke)] if may_revoke else []),
     ]
 
 
-def _force(row: MandateInfo) -> SafeString:
+def _number(row: MandateInfo) -> SafeString:
     tone, text = ("green", _("有效")) if row.in_force else ("", _("不在有效期"))
-    return format_html('<span class="pill {}">{}</span>', tone, text)
+    return format_html('{} <span class="pill {}">{}</span>', row.number, tone, text)
+
+
+def _covers(row: MandateInfo) -> str:
+    """授权及于哪些：三项都不限的只写「全部」。"""
+    limits = [text for text in (row.products, row.guarantees) if text != EVERYTHING]
+    return "；".join([*limits, row.customers]) if limits else f"{EVERYTHING}；{row.customers}"
+
+
+def _period(row: MandateInfo) -> str:
+    until = words.day(row.valid_to) if row.valid_to else _("长期")
+    return f"{words.day(row.valid_from)} – {until}"
 
 
 def _revoke(row: MandateInfo) -> SafeString | str:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from sancha.apps.access.queries import names_of
 from sancha.apps.authority import operations
-from sancha.apps.authority.queries import OFFICER_POSTS, OfficerStanding, officer_roll
+from sancha.apps.authority.queries import OFFICER_POSTS, OfficerStanding, officer_roll, suspended_officer
 from sancha.interfaces.web.authority import forms
 from sancha.interfaces.web.authority.mandates import READ, tabs
 from sancha.interfaces.web.forms import Form
@@ -67,11 +67,13 @@ def _bar(row: OfficerStanding) -> SafeString:
     return format_html('<span class="pill green">{}</span>', _("可以"))
 
 
-def _ask(request: PageRequest, form: Form, title: str, operation: Any, said: str, **subject: int) -> HttpResponse:
+def _ask(
+    request: PageRequest, form: Form, title: str, operation: Any, said: str, told: str = "", **subject: int
+) -> HttpResponse:
     ready = request.method == "POST" and form.is_valid()
     if ready and attempt(form, operation, **submission(request), **subject, **form.cleaned_data) is not None:
         return go(request, "authority:officers", said=said)
-    return show(request, "authority/officer.html", {"form": form, "title": title})
+    return show(request, "authority/officer.html", {"form": form, "title": title, "told": told})
 
 
 @page(CERTIFY)
@@ -95,7 +97,9 @@ def suspend(request: PageRequest, person_id: int) -> HttpResponse:
 @page(SUSPEND)
 @require_http_methods(["GET", "HEAD", "POST"])
 def resume(request: PageRequest, suspension_id: int) -> HttpResponse:
-    """恢复贷前调查。"""
+    """恢复贷前调查：先看清是谁、为什么停的。"""
+    found = suspended_officer(actor=request.actor, suspension_id=suspension_id, on=request.business_date)
+    title = _("恢复贷前调查：%(name)s") % {"name": found.name}
+    told = _("自 %(day)s 停权：%(why)s") % {"day": found.suspended_since, "why": found.suspension}
     form = forms.ResumeForm(request.POST or None)
-    said = _("已恢复。")
-    return _ask(request, form, _("恢复贷前调查"), operations.resume_officer, said, suspension_id=suspension_id)
+    return _ask(request, form, title, operations.resume_officer, _("已恢复。"), told=told, suspension_id=suspension_id)
